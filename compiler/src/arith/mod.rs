@@ -1,0 +1,96 @@
+//! The arithmetics that a program runs in.
+//!
+//! The interpreter in [`crate::machine`] is generic over [`Arith`]: what a host number is, what a tensor is, and what
+//! a model answers. [`trace`] makes the graph of a run, [`direct`] computes with elements. Affine forms, jets and
+//! intervals fit the same trait.
+
+pub mod direct;
+pub mod real;
+pub mod trace;
+
+use std::sync::Arc;
+
+pub use real::Real;
+
+use crate::ir::op::Op;
+use crate::machine::level::Level;
+use crate::types::Kind;
+
+/// An operand of an elementwise operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand<R, T> {
+    /// The same number for every element.
+    Scalar(R),
+    /// A tensor.
+    Tensor(T),
+}
+
+/// A call of the network.
+#[derive(Clone, Debug)]
+pub struct NetworkCall<R> {
+    /// The branch.
+    pub branch: Arc<str>,
+    /// What the network is told of the level.
+    pub time: R,
+    /// The level of the sample.
+    pub level: Level<R>,
+    /// What is passed on.
+    pub args: Vec<(Arc<str>, Vec<R>)>,
+}
+
+/// What is wrong with a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelFault {
+    /// The prediction is not an affine function of the network's output.
+    NotAffine,
+    /// The network's input is not a multiple of the sample.
+    Input,
+}
+
+/// Why a tensor is kept beyond the place where it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// In a history or state.
+    Stored,
+    /// As the result of a nested step.
+    Nested,
+}
+
+/// What numbers and tensors are.
+pub trait Arith: Sized {
+    /// A number of the host.
+    type Real: Real;
+    /// A tensor.
+    type Tensor: Clone + std::fmt::Debug;
+
+    /// The sum of multiples of tensors and a constant.
+    fn linear(&mut self, terms: &[(Self::Real, &Self::Tensor)], constant: Self::Real) -> Self::Tensor;
+
+    /// An operation that is not linear.
+    fn elementwise(&mut self, op: Op, args: &[Operand<Self::Real, Self::Tensor>]) -> Self::Tensor;
+
+    /// The `draw`-th fresh standard normal.
+    fn noise(&mut self, draw: u32) -> Self::Tensor;
+
+    /// The prediction of the data, for arithmetics that know the perfect model; others are asked through `network`.
+    fn denoise(&mut self, x: &Self::Tensor, call: &NetworkCall<Self::Real>) -> Option<Self::Tensor>;
+
+    /// The network's output.
+    fn network(&mut self, input: &Self::Tensor, call: NetworkCall<Self::Real>) -> Self::Tensor;
+
+    /// A model has turned the output of `network` into a prediction of this kind at `x`.
+    fn predicted(
+        &mut self,
+        x: &Self::Tensor,
+        input: &Self::Tensor,
+        output: &Self::Tensor,
+        prediction: &Self::Tensor,
+        kind: Kind,
+    ) -> Result<(), ModelFault>;
+
+    /// A tensor lives on beyond the place where it is made.
+    fn keep(&mut self, _tensor: &Self::Tensor, _why: Keep) {}
+
+    /// A tensor is told to the observer.
+    fn emit(&mut self, _name: &Arc<str>, _tensor: &Self::Tensor) {}
+}

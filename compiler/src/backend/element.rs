@@ -1,0 +1,127 @@
+//! The number types that kernels run in.
+//!
+//! [`Element`] gives the interpreter the meaning of every operation, and the rest of the
+//! backend conversions. Elementary functions of `f32` are those of `f64`, rounded; `math`
+//! makes them the same on every platform.
+
+use super::Dtype;
+use super::noise::{self, Sequence};
+use crate::ir::op::Op;
+use crate::math;
+
+/// `f32` or `f64`.
+pub trait Element: Copy + Default + Send + Sync + sealed::Sealed + 'static {
+    /// The name of the type as data.
+    const DTYPE: Dtype;
+
+    /// The nearest number.
+    fn from_f64(number: f64) -> Self;
+
+    /// `op` of its operands; operands beyond its arity are not looked at.
+    fn apply(op: Op, args: [Self; 3]) -> Self;
+
+    /// Standard normals for the elements from `first` on; `first` is a multiple of 4.
+    fn fill_normal(out: &mut [Self], sequence: Sequence, first: usize);
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+impl Element for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+
+    fn from_f64(number: f64) -> f32 {
+        number as f32
+    }
+
+    fn apply(op: Op, [a, b, c]: [f32; 3]) -> f32 {
+        match op {
+            Op::Add => a + b,
+            Op::Sub => a - b,
+            Op::Mul => a * b,
+            Op::Div => a / b,
+            Op::Min => {
+                if a < b {
+                    a
+                } else {
+                    b
+                }
+            }
+            Op::Max => {
+                if a > b {
+                    a
+                } else {
+                    b
+                }
+            }
+            Op::Fma => a.mul_add(b, c),
+            Op::Neg => -a,
+            Op::Abs => a.abs(),
+            Op::Sqrt => a.sqrt(),
+            Op::Exp => math::exp(a.into()) as f32,
+            Op::Ln => math::ln(a.into()) as f32,
+            Op::Tanh => math::tanh(a.into()) as f32,
+            Op::Sin => math::sin(a.into()) as f32,
+            Op::Cos => math::cos(a.into()) as f32,
+        }
+    }
+
+    fn fill_normal(out: &mut [f32], sequence: Sequence, first: usize) {
+        noise::fill_normal_from(out, sequence, first);
+    }
+}
+
+impl Element for f64 {
+    const DTYPE: Dtype = Dtype::F64;
+
+    fn from_f64(number: f64) -> f64 {
+        number
+    }
+
+    fn apply(op: Op, [a, b, c]: [f64; 3]) -> f64 {
+        match op {
+            Op::Add => a + b,
+            Op::Sub => a - b,
+            Op::Mul => a * b,
+            Op::Div => a / b,
+            Op::Min => {
+                if a < b {
+                    a
+                } else {
+                    b
+                }
+            }
+            Op::Max => {
+                if a > b {
+                    a
+                } else {
+                    b
+                }
+            }
+            Op::Fma => a.mul_add(b, c),
+            Op::Neg => -a,
+            Op::Abs => a.abs(),
+            Op::Sqrt => a.sqrt(),
+            Op::Exp => math::exp(a),
+            Op::Ln => math::ln(a),
+            Op::Tanh => math::tanh(a),
+            Op::Sin => math::sin(a),
+            Op::Cos => math::cos(a),
+        }
+    }
+
+    /// The normals of `f32`, widened.
+    fn fill_normal(out: &mut [f64], sequence: Sequence, first: usize) {
+        let mut narrow = [0.0; 256];
+        for (index, chunk) in out.chunks_mut(narrow.len()).enumerate() {
+            let narrow = &mut narrow[..chunk.len()];
+            noise::fill_normal_from(narrow, sequence, first + index * 256);
+            for (wide, &narrow) in chunk.iter_mut().zip(narrow.iter()) {
+                *wide = narrow.into();
+            }
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Launches: an artifact on buffers, block by block.
+//!
+//! A [`Launch`] gives everything but the buffers. [`Artifact::run`] takes slices and is
+//! safe; [`Artifact::bind`] takes pointers, for callers that lock and alias their memory
+//! themselves, and gives a [`Bound`] whose blocks can be run in any order and on any
+//! thread: an element's result depends on its own inputs only, so blocks change nothing.
+//!
+//! Buffers hold `samples * elements` numbers, sample after sample.
+//!
+//! # Aliasing
+//!
+//! A store may be the very buffer of one or more loads (same address, same length): the
+//! launch then works in place. Apart from that, a store overlaps no load, no given noise
+//! and no other store.
+
+use std::ops::Range;
+
+use super::element::Element;
+use super::noise::Sequence;
+use super::{Artifact, BLOCK, Dtype, Row, Span};
+
+/// What a kernel is run with, apart from its loads and stores.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a, T> {
+    /// The scalars in slot order; rounded once to `T`.
+    pub scalars: &'a [f64],
+    /// The noise sources in slot order.
+    pub draws: &'a [Draw<'a, T>],
+    /// The seed of all generated noise.
+    pub seed: u64,
+    /// The index, in the whole run, of the first sample here; all are below 2^32.
+    pub first_sample: u64,
+    /// How many samples.
+    pub samples: usize,
+    /// How many elements a sample has.
+    pub elements: usize,
+}
+
+/// Where the numbers of a noise slot come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Draw<'a, T> {
+    /// Philox normals.
+    Generated {
+        /// Which noise source of the run.
+        stream: u32,
+        /// Which use of that source.
+        draw: u32,
+    },
+    /// The caller's own numbers, as many as a buffer has.
+    Given(&'a [T]),
+}
+
+/// The numbers of a load slot, for [`Artifact::run`].
+#[derive(Clone, Copy, Debug)]
+pub enum Load<'a, T> {
+    /// A buffer that is only read.
+    From(&'a [T]),
+    /// What store `0, 1, ..` holds before the launch: works in place.
+    InPlace(usize),
+}
+
+impl<'a, T> From<&'a [T]> for Load<'a, T> {
+    fn from(slice: &'a [T]) -> Load<'a, T> {
+        Load::From(slice)
+    }
+}
+
+/// Why a launch did not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// The buffers are of another type than the artifact.
+    #[error("expected {expected} buffers, found {found}")]
+    Dtype {
+        /// The artifact's.
+        expected: Dtype,
+        /// The launch's.
+        found: Dtype,
+    },
+    /// Not as many loads, stores, scalars or noises as the kernel has.
+    #[error("expected {expected} {kind}, found {found}")]
+    Count {
+        /// `loads`, `stores`, `scalars` or `noises`.
+        kind: &'static str,
+        /// The kernel's.
+        expected: usize,
+        /// The launch's.
+        found: usize,
+    },
+    /// A buffer of another size.
+    #[error("expected {expected} numbers in {kind} {slot}, found {found}")]
+    Size {
+        /// `load`, `store` or `noise`.
+        kind: &'static str,
+        /// Its slot.
+        slot: usize,
+        /// `samples * elements`.
+        expected: usize,
+        /// The buffer's.
+        found: usize,
+    },
+    /// A load in place of a store that is not there.
+    #[error("load {load} is in place of store {store}, which is not there")]
+    InPlace {
+        /// The load's slot.
+        load: usize,
+        /// The store's slot.
+        store: usize,
+    },
+    /// `samples * elements` is no size of memory, or a sample index is 2^32 or more.
+    #[error("{samples} samples from {first_sample} on of {elements} elements are too many")]
+    TooLarge {
+        /// The index of the first sample.
+        first_sample: u64,
+        /// Samples of the launch.
+        samples: usize,
+        /// Elements of each.
+        elements: usize,
+    },
+}
+
+/// A checked launch on buffers.
+#[derive(Debug)]
+pub struct Bound<'a, T> {
+    artifact: &'a Artifact,
+    launch: Launch<'a, T>,
+    scalars: Vec<Row<T>>,
+    /// Loads, then noises (dangling where generated), then stores.
+    pointers: Vec<*mut T>,
+}
+
+// SAFETY: the pointers are used by `Bound::run` alone, whose contract covers threads.
+unsafe impl<T: Element> Send for Bound<'_, T> {}
+// SAFETY: the same.
+unsafe impl<T: Element> Sync for Bound<'_, T> {}
+
+impl Artifact {
+    /// Runs the whole launch on slices.
+    ///
+    /// # Errors
+    ///
+    /// Buffers that do not fit the kernel or the launch.
+    pub fn run<T: Element>(
+        &self,
+        launch: &Launch<'_, T>,
+        loads: &[Load<'_, T>],
+        stores: &mut [&mut [T]],
+    ) -> Result<(), LaunchError> {
+        let total = total(launch)?;
+        for (slot, store) in stores.iter().enumerate() {
+            check_size("store", slot, total, store.len())?;
+        }
+        let stores: Vec<*mut T> = stores.iter_mut().map(|store| store.as_mut_ptr()).collect();
+        let mut pointers = Vec::with_capacity(loads.len());
+        for (slot, load) in loads.iter().enumerate() {
+            pointers.push(match *load {
+                Load::From(slice) => {
+                    check_size("load", slot, total, slice.len())?;
+                    slice.as_ptr()
+                }
+                Load::InPlace(store) => match stores.get(store) {
+                    Some(pointer) => pointer.cast_const(),
+                    None => return Err(LaunchError::InPlace { load: slot, store }),
+                },
+            });
+        }
+        // SAFETY: all slices have the launch's size; a shared slice cannot overlap a `&mut`
+        // one, nor two `&mut` ones each other.
+        let bound = unsafe { self.bind(launch, &pointers, &stores)? };
+        // SAFETY: the slices are borrowed for all of this call, and this is the only run.
+        unsafe { bound.run(0..bound.n_blocks()) };
+        Ok(())
+    }
+
+    /// Checks a launch on buffers and readies it to run.
+    ///
+    /// # Errors
+    ///
+    /// Another dtype, other counts than the kernel's, given noise of another size.
+    ///
+    /// # Safety
+    ///
+    /// Each pointer is good for `samples * elements` numbers, loads to read and stores to
+    /// write, as long as the result is used, and they alias as the module allows.
+    pub unsafe fn bind<'a, T: Element>(
+        &'a self,
+        launch: &Launch<'a, T>,
+        loads: &[*const T],
+        stores: &[*mut T],
+    ) -> Result<Bound<'a, T>, LaunchError> {
+        check_kind(self, launch, loads.len(), stores.len())?;
+        let total = total(launch)?;
+        let mut pointers = Vec::with_capacity(loads.len() + launch.draws.len() + stores.len());
+        pointers.extend(loads.iter().map(|pointer| pointer.cast_mut()));
+        for (slot, draw) in launch.draws.iter().enumerate() {
+            pointers.push(match draw {
+                Draw::Generated { .. } => std::ptr::dangling_mut(),
+                Draw::Given(slice) => {
+                    check_size("noise", slot, total, slice.len())?;
+                    slice.as_ptr().cast_mut()
+                }
+            });
+        }
+        pointers.extend(stores);
+        let scalars = launch
+            .scalars
+            .iter()
+            .map(|&scalar| [T::from_f64(scalar); 4])
+            .collect();
+        Ok(Bound {
+            artifact: self,
+            launch: *launch,
+            scalars,
+            pointers,
+        })
+    }
+}
+
+impl<T: Element> Bound<'_, T> {
+    /// How many blocks there are to run.
+    pub fn n_blocks(&self) -> usize {
+        let Launch {
+            samples, elements, ..
+        } = self.launch;
+        match self.generates() {
+            true => samples * elements.div_ceil(BLOCK),
+            false => (samples * elements).div_ceil(BLOCK),
+        }
+    }
+
+    /// Runs these blocks.
+    ///
+    /// # Safety
+    ///
+    /// The contract of [`Artifact::bind`] still holds. No block runs twice, nobody else
+    /// writes the buffers, and nobody reads the stores meanwhile; other threads may run
+    /// other blocks.
+    pub unsafe fn run(&self, blocks: Range<usize>) {
+        let blocks = blocks.start..blocks.end.min(self.n_blocks());
+        if blocks.is_empty() {
+            return;
+        }
+        if self.generates() {
+            // SAFETY: the same contract.
+            return unsafe { self.run_with_noise(blocks) };
+        }
+        let total = self.launch.samples * self.launch.elements;
+        let range = blocks.start * BLOCK..total.min(blocks.end * BLOCK);
+        // SAFETY: the range is inside the buffers, which `bind` was promised to be good and
+        // of the kernel's counts and dtype.
+        unsafe { self.artifact.run_span(&self.span(&self.pointers), range) };
+    }
+
+    /// A block here is of one sample: noise counts from the sample's start.
+    ///
+    /// # Safety
+    ///
+    /// As [`Bound::run`].
+    unsafe fn run_with_noise(&self, blocks: Range<usize>) {
+        let elements = self.launch.elements;
+        let per_sample = elements.div_ceil(BLOCK);
+        let n_loads = self.artifact.kernel.n_loads as usize;
+        let mut noises = vec![[T::default(); BLOCK]; self.launch.draws.len()];
+        let mut pointers = self.pointers.clone();
+        for block in blocks {
+            let (sample, first) = (block / per_sample, block % per_sample * BLOCK);
+            let n = BLOCK.min(elements - first);
+            let start = sample * elements + first;
+            for (pointer, base) in pointers.iter_mut().zip(&self.pointers) {
+                // Wrapping, for those that dangle; all others stay inside their buffers.
+                *pointer = base.wrapping_add(start);
+            }
+            for (slot, draw) in self.launch.draws.iter().enumerate() {
+                if let Draw::Generated { stream, draw } = *draw {
+                    let row = &mut noises[slot];
+                    T::fill_normal(&mut row[..n], self.sequence(stream, draw, sample), first);
+                    pointers[n_loads + slot] = row.as_mut_ptr();
+                }
+            }
+            // SAFETY: every pointer is now good for `n` numbers: of a buffer from `start`
+            // on, or of a noise row, which no other pointer overlaps.
+            unsafe { self.artifact.run_span(&self.span(&pointers), 0..n) };
+        }
+    }
+
+    fn generates(&self) -> bool {
+        self.launch
+            .draws
+            .iter()
+            .any(|draw| matches!(draw, Draw::Generated { .. }))
+    }
+
+    fn sequence(&self, stream: u32, draw: u32, sample: usize) -> Sequence {
+        // `total` has seen that all sample indices fit.
+        let sample = (self.launch.first_sample + sample as u64) as u32;
+        Sequence {
+            seed: self.launch.seed,
+            stream,
+            draw,
+            sample,
+        }
+    }
+
+    fn span<'s>(&'s self, pointers: &'s [*mut T]) -> Span<'s, T> {
+        let n_stores = self.artifact.kernel.stores.len();
+        Span {
+            pointers,
+            n_stores,
+            scalars: &self.scalars,
+        }
+    }
+}
+
+/// The numbers in one buffer.
+fn total<T>(launch: &Launch<'_, T>) -> Result<usize, LaunchError> {
+    let Launch {
+        first_sample,
+        samples,
+        elements,
+        ..
+    } = *launch;
+    let error = LaunchError::TooLarge {
+        first_sample,
+        samples,
+        elements,
+    };
+    let end = first_sample.checked_add(samples as u64);
+    if end.is_none_or(|end| end > 1 << 32) {
+        return Err(error);
+    }
+    let bytes = samples
+        .checked_mul(elements)
+        .and_then(|n| n.checked_mul(size_of::<T>()));
+    match bytes {
+        Some(bytes) if isize::try_from(bytes).is_ok() => Ok(samples * elements),
+        _ => Err(error),
+    }
+}
+
+fn check_kind<T: Element>(
+    artifact: &Artifact,
+    launch: &Launch<'_, T>,
+    n_loads: usize,
+    n_stores: usize,
+) -> Result<(), LaunchError> {
+    let (kernel, expected, found) = (&artifact.kernel, artifact.dtype, T::DTYPE);
+    if expected != found {
+        return Err(LaunchError::Dtype { expected, found });
+    }
+    check_count("loads", kernel.n_loads as usize, n_loads)?;
+    check_count("stores", kernel.stores.len(), n_stores)?;
+    check_count("scalars", kernel.n_scalars as usize, launch.scalars.len())?;
+    check_count("noises", kernel.n_noises as usize, launch.draws.len())
+}
+
+fn check_count(kind: &'static str, expected: usize, found: usize) -> Result<(), LaunchError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(LaunchError::Count {
+        kind,
+        expected,
+        found,
+    })
+}
+
+fn check_size(
+    kind: &'static str,
+    slot: usize,
+    expected: usize,
+    found: usize,
+) -> Result<(), LaunchError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(LaunchError::Size {
+        kind,
+        slot,
+        expected,
+        found,
+    })
+}

@@ -1,0 +1,3 @@
+//! Placeholder.
+/// x
+pub fn print_item(hir: &crate::hir::Hir, item: crate::hir::ItemId) -> String { format!("{:?}", hir.items[item]) }

@@ -1,0 +1,159 @@
+//! The invariants of a plan.
+//!
+//! 1. Slots, kernels, calls and branches that are named exist.
+//! 2. A slot is read only after it was written; the start slot is written before the run.
+//! 3. An output is read after its call and before it is dropped; a call is dropped at most once.
+//! 4. A launch gives its kernel as many buffers, scalars and draws as it takes, and every scalar is finite.
+//! 5. No two stores of a launch go to one slot.
+//! 6. Calls are numbered in order, steps are complete and in order, and every time a network is told is finite.
+//! 7. Every kernel is valid.
+
+use std::fmt;
+
+use super::plan::{LaunchOp, Plan, PlanOp, Source};
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanError {
+    /// The number of the invariant.
+    pub invariant: u32,
+    /// The place among the plan's operations, if it is one of them.
+    pub op: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "plan invariant {}: {}", self.invariant, self.message)?;
+        match self.op {
+            Some(op) => write!(f, " (operation {op})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+struct State<'p> {
+    plan: &'p Plan,
+    written: Vec<bool>,
+    /// Branches of each call that has been made and not dropped.
+    outputs: Vec<Option<u32>>,
+    steps: u32,
+    op: usize,
+}
+
+/// Checks every invariant.
+pub fn verify(plan: &Plan) -> Result<(), PlanError> {
+    for kernel in plan.kernels.values() {
+        super::kernel_verify::verify(kernel)
+            .map_err(|error| PlanError { invariant: 7, op: None, message: error.to_string() })?;
+    }
+    let mut state = State { plan, written: vec![false; plan.n_slots as usize], outputs: Vec::new(), steps: 0, op: 0 };
+    if let Some(start) = plan.start {
+        state.write(start.as_u32())?;
+    }
+    for (at, op) in plan.ops.iter().enumerate() {
+        state.op = at;
+        state.step(op)?;
+    }
+    if state.steps as usize + 1 != plan.levels.len() {
+        let message = format!("{} steps between {} levels", state.steps, plan.levels.len());
+        return Err(PlanError { invariant: 6, op: None, message });
+    }
+    Ok(())
+}
+
+impl State<'_> {
+    fn fail<T>(&self, invariant: u32, message: impl Into<String>) -> Result<T, PlanError> {
+        Err(PlanError { invariant, op: Some(self.op), message: message.into() })
+    }
+
+    fn step(&mut self, op: &PlanOp) -> Result<(), PlanError> {
+        match op {
+            PlanOp::Launch(launch) => self.launch(launch),
+            PlanOp::Call(call) => {
+                self.read(&call.input)?;
+                if call.call as usize != self.outputs.len() || call.branches.is_empty() {
+                    return self.fail(6, format!("call {} comes after {} calls", call.call, self.outputs.len()));
+                }
+                if !call.time.is_finite() {
+                    return self.fail(6, format!("the network is told the time {}", call.time));
+                }
+                self.outputs.push(Some(call.branches.len() as u32));
+                Ok(())
+            }
+            PlanOp::Drop { call } => match self.outputs.get_mut(*call as usize) {
+                Some(output @ Some(_)) => {
+                    *output = None;
+                    Ok(())
+                }
+                _ => self.fail(3, format!("call {call} is dropped and not there")),
+            },
+            PlanOp::Step { step, x } => {
+                self.read(x)?;
+                if *step != self.steps {
+                    return self.fail(6, format!("step {step} comes after {} steps", self.steps));
+                }
+                self.steps += 1;
+                Ok(())
+            }
+            PlanOp::Emit { value, .. } => self.read(value),
+        }
+    }
+
+    fn launch(&mut self, launch: &LaunchOp) -> Result<(), PlanError> {
+        let Some(kernel) = self.plan.kernels.get(launch.kernel) else {
+            return self.fail(1, format!("kernel {} does not exist", launch.kernel));
+        };
+        let given = (launch.loads.len(), launch.stores.len(), launch.scalars.len(), launch.draws.len());
+        let takes = (kernel.n_loads as usize, kernel.stores.len(), kernel.n_scalars as usize, kernel.n_noises as usize);
+        if given != takes {
+            return self.fail(4, format!("{} takes {takes:?} buffers, stores, scalars, draws, given {given:?}", launch.kernel));
+        }
+        if let Some(bad) = launch.scalars.iter().find(|scalar| !scalar.is_finite()) {
+            return self.fail(4, format!("a scalar is {bad}"));
+        }
+        for load in &launch.loads {
+            self.read(load)?;
+        }
+        for (at, slot) in launch.stores.iter().enumerate() {
+            if launch.stores[..at].contains(slot) {
+                return self.fail(5, format!("{slot} is written twice"));
+            }
+            self.write(slot.as_u32())?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, slot: u32) -> Result<(), PlanError> {
+        match self.written.get_mut(slot as usize) {
+            Some(written) => {
+                *written = true;
+                Ok(())
+            }
+            None => self.fail(1, format!("slot s{slot} does not exist")),
+        }
+    }
+
+    fn read(&self, source: &Source) -> Result<(), PlanError> {
+        match source {
+            Source::Slot(slot) => match self.written.get(slot.as_u32() as usize) {
+                Some(true) => Ok(()),
+                Some(false) => self.fail(2, format!("{slot} is read before it is written")),
+                None => self.fail(1, format!("slot {slot} does not exist")),
+            },
+            Source::Output { call, branch } => match self.outputs.get(*call as usize) {
+                Some(Some(branches)) if branch < branches => Ok(()),
+                Some(Some(_)) => self.fail(1, format!("call {call} has no branch {branch}")),
+                Some(None) => self.fail(3, format!("call {call} is read after it is dropped")),
+                None => self.fail(3, format!("call {call} is read before it is made")),
+            },
+            Source::Input(name) => match self.plan.inputs.contains(name) {
+                true => Ok(()),
+                false => self.fail(1, format!("there is no input `{name}`")),
+            },
+        }
+    }
+}

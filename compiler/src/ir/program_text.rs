@@ -1,0 +1,3 @@
+//! Placeholder.
+/// x
+pub fn print(p: &super::program::Program) -> String { format!("{p:?}") }

@@ -1,0 +1,43 @@
+//! From the typed tree to a program.
+//!
+//! Items and functions that an item leads to become functions of SSA values; functions written in place are lifted
+//! out with what they capture; `and`, `or` and `match` become `if`. Nothing is evaluated.
+
+mod builder;
+mod exprs;
+mod items;
+
+use std::collections::HashMap;
+
+use crate::hir::{self, Hir};
+use crate::ir::program::{Func, ItemRef, Program};
+
+/// The program of some items and all that they lead to.
+pub struct Lowered {
+    /// The program.
+    pub program: Program,
+    /// Where each asked item is in it, in the order asked.
+    pub items: Vec<ItemRef>,
+}
+
+/// Lowers items and what they lead to.
+pub fn lower(hir: &Hir, items: &[hir::ItemId]) -> Lowered {
+    let mut ctx = Lower { hir, program: Program::default(), items: HashMap::new(), fns: HashMap::new(), consts: HashMap::new() };
+    let items = items.iter().map(|item| ctx.item(*item)).collect();
+    Lowered { program: ctx.program, items }
+}
+
+pub(crate) struct Lower<'h> {
+    hir: &'h Hir,
+    program: Program,
+    items: HashMap<hir::ItemId, ItemRef>,
+    fns: HashMap<hir::FnId, FnCode>,
+    consts: HashMap<hir::ConstId, Func>,
+}
+
+/// A function and the functions that give its defaults.
+#[derive(Clone)]
+pub(crate) struct FnCode {
+    run: Func,
+    defaults: Vec<Option<Func>>,
+}

@@ -1,0 +1,486 @@
+//! Instructions.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use samp_lang::diag::{Code, Diagnostic};
+use samp_lang::source::Span;
+
+use super::value::{ItemValue, Tensor, Value};
+use super::{MAX_DEPTH, Machine, Result, internal};
+use crate::arith::{Arith, Keep, Real};
+use crate::hir::{Coordinate, Position, Reduce};
+use crate::ir::program::{Block, Func, Inst, Op, Value as Reg};
+use crate::types::Kind;
+
+/// Values of a running function.
+pub(super) struct Frame<A: Arith> {
+    values: Vec<Value<A>>,
+}
+
+impl<A: Arith> Frame<A> {
+    fn get(&self, reg: Reg) -> &Value<A> {
+        &self.values[reg.as_u32() as usize]
+    }
+
+    fn set(&mut self, reg: Reg, value: Value<A>) {
+        self.values[reg.as_u32() as usize] = value;
+    }
+}
+
+/// Where control goes.
+enum Flow<A: Arith> {
+    Next,
+    Return(Value<A>),
+}
+
+impl<'p, A: Arith> Machine<'p, A> {
+    /// Calls a function of the program.
+    pub(super) fn call(&mut self, func: Func, args: Vec<Value<A>>, span: Span) -> Result<Value<A>> {
+        if self.depth >= MAX_DEPTH {
+            let found = Diagnostic::new(Code::E0106, span, "calls nest too deep here");
+            return Err(Box::new(found.help("an item must not lead back to itself")));
+        }
+        self.depth += 1;
+        let program = self.program;
+        let function = &program.funcs[func];
+        let mut frame = Frame { values: vec![Value::None; function.values.len()] };
+        for (param, arg) in function.params.iter().zip(args) {
+            frame.set(*param, arg);
+        }
+        let flow = self.block(&mut frame, &function.body);
+        self.depth -= 1;
+        match flow? {
+            Flow::Return(value) => Ok(value),
+            Flow::Next => Ok(function.body.result.map_or(Value::None, |result| frame.get(result).clone())),
+        }
+    }
+
+    /// Calls a function value.
+    pub(super) fn apply(&mut self, function: &Value<A>, mut args: Vec<Value<A>>, span: Span) -> Result<Value<A>> {
+        let Value::Closure(closure) = function else { return Err(internal(span, "a call of no function")) };
+        args.extend(closure.1.iter().cloned());
+        self.call(closure.0, args, span)
+    }
+
+    fn block(&mut self, frame: &mut Frame<A>, block: &Block) -> Result<Flow<A>> {
+        for inst in &block.insts {
+            self.spend(1, inst.span)?;
+            if let Flow::Return(value) = self.inst(frame, inst)? {
+                return Ok(Flow::Return(value));
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn inst(&mut self, frame: &mut Frame<A>, inst: &Inst) -> Result<Flow<A>> {
+        let span = inst.span;
+        match &inst.op {
+            Op::Return => return Ok(Flow::Return(frame.get(inst.args[0]).clone())),
+            Op::If => return self.if_inst(frame, inst),
+            Op::Each => return self.each(frame, inst),
+            Op::Set => frame.set(inst.args[0], frame.get(inst.args[1]).clone()),
+            Op::Default => {
+                let given = frame.get(inst.args[0]).clone();
+                let value = match given {
+                    Value::None => {
+                        if let Flow::Return(value) = self.block(frame, &inst.blocks[0])? {
+                            return Ok(Flow::Return(value));
+                        }
+                        inst.blocks[0].result.map_or(Value::None, |result| frame.get(result).clone())
+                    }
+                    given => given,
+                };
+                self.define(frame, inst, value);
+            }
+            Op::Collect(reduce) => {
+                self.collected.push(Vec::new());
+                let flow = self.block(frame, &inst.blocks[0]);
+                let values = self.collected.pop().unwrap_or_default();
+                if let Flow::Return(value) = flow? {
+                    return Ok(Flow::Return(value));
+                }
+                let value = self.reduce(*reduce, values, span)?;
+                self.define(frame, inst, value);
+            }
+            Op::Integral => {
+                let value = self.integral(frame, inst)?;
+                self.define(frame, inst, value);
+            }
+            _ => {
+                let args: Vec<Value<A>> = inst.args.iter().map(|arg| frame.get(*arg).clone()).collect();
+                let value = self.simple(&inst.op, args, span)?;
+                self.define(frame, inst, value);
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn define(&mut self, frame: &mut Frame<A>, inst: &Inst, value: Value<A>) {
+        if let Some(out) = inst.out {
+            frame.set(out, value);
+        }
+    }
+
+    fn if_inst(&mut self, frame: &mut Frame<A>, inst: &Inst) -> Result<Flow<A>> {
+        let Value::Bool(holds) = frame.get(inst.args[0]) else { return Err(internal(inst.span, "a condition that is none")) };
+        let block = &inst.blocks[usize::from(!*holds)];
+        if let Flow::Return(value) = self.block(frame, block)? {
+            return Ok(Flow::Return(value));
+        }
+        if let (Some(out), Some(result)) = (inst.out, block.result) {
+            frame.set(out, frame.get(result).clone());
+        }
+        Ok(Flow::Next)
+    }
+
+    fn each(&mut self, frame: &mut Frame<A>, inst: &Inst) -> Result<Flow<A>> {
+        let Value::List(list) = frame.get(inst.args[0]).clone() else { return Err(internal(inst.span, "a loop over no list")) };
+        let block = &inst.blocks[0];
+        for entry in list.iter() {
+            self.spend(1, inst.span)?;
+            if let Some(param) = block.params.first() {
+                frame.set(*param, entry.clone());
+            }
+            if let Flow::Return(value) = self.block(frame, block)? {
+                return Ok(Flow::Return(value));
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn simple(&mut self, op: &Op, args: Vec<Value<A>>, span: Span) -> Result<Value<A>> {
+        Ok(match op {
+            Op::Int(value) => Value::Int(*value),
+            Op::Real(value) => Value::Real(A::Real::from_f64(*value)),
+            Op::Bool(value) => Value::Bool(*value),
+            Op::Str(word) | Op::Choice(word) | Op::Branch(word) => Value::Word(word.clone()),
+            Op::None => Value::None,
+            Op::Operator(operator) => self.operator(*operator, &args, span)?,
+            Op::Builtin(builtin) => self.builtin(*builtin, &args, span)?,
+            Op::Position(position) => self.position(*position, span)?,
+            Op::Coordinate(coordinate) => self.coordinate(*coordinate, &args[0], span)?,
+            Op::Level(coordinate) => self.make_level(*coordinate, &args[0], span)?,
+            Op::LevelOf => match &args[0] {
+                Value::Tensor(Tensor { level: Some(level), .. }) => Value::Level(level.clone()),
+                _ => return Err(self.no_level(span)),
+            },
+            Op::Within { closed_low, closed_high } => {
+                let [value, low, high] = self.numbers(&args, span)?;
+                let above = value > low || *closed_low && value == low;
+                let below = value < high || *closed_high && value == high;
+                Value::Bool(above && below)
+            }
+            Op::List => {
+                self.spend(args.len() as u64, span)?;
+                Value::List(Rc::new(args))
+            }
+            Op::Range { closed } => self.range(&args, *closed, span)?,
+            Op::Table => {
+                let schedule = self.schedule_value(args.first(), span)?;
+                let levels = self.table_levels(&schedule, span)?;
+                self.spend(levels.len() as u64, span)?;
+                Value::List(Rc::new(levels.into_iter().map(Value::Level).collect()))
+            }
+            Op::Index => self.index(&args, span)?,
+            Op::Slice { low, high, closed } => self.slice(&args, *low, *high, *closed, span)?,
+            Op::Reduce(reduce) => match &args[0] {
+                Value::List(list) => self.reduce(*reduce, list.to_vec(), span)?,
+                _ => return Err(internal(span, "a reduction of no list")),
+            },
+            Op::Yield => {
+                self.spend(1, span)?;
+                let collected = self.collected.last_mut().ok_or_else(|| internal(span, "a yield outside"))?;
+                collected.extend(args);
+                Value::None
+            }
+            Op::Call(func) => self.call(*func, args, span)?,
+            Op::Const(func) => {
+                if let Some(value) = self.consts.get(func) {
+                    return Ok(value.clone());
+                }
+                let value = self.call(*func, Vec::new(), span)?;
+                self.consts.insert(*func, value.clone());
+                value
+            }
+            Op::Closure(func) => Value::Closure(Rc::new((*func, args))),
+            Op::Apply => {
+                let mut args = args.into_iter();
+                let function = args.next().unwrap_or(Value::None);
+                self.apply(&function, args.collect(), span)?
+            }
+            Op::InRange { option, text, low, high } => self.in_range(&args, option, text, *low, *high, span)?,
+            Op::Item { item, given } => {
+                let mut args = args.into_iter();
+                let given = given.iter().map(|given| if *given { args.next().unwrap_or(Value::None) } else { Value::None });
+                let given = given.collect();
+                Value::Item(Rc::new(ItemValue { item: *item, given, site: span, options: OnceCell::new(), opened: OnceCell::new() }))
+            }
+            Op::RunGrid => match (&args[0], &args[1]) {
+                (Value::Item(grid), Value::Int(n)) => Value::List(self.run_grid(grid, *n, span)?),
+                _ => return Err(internal(span, "a grid that is none")),
+            },
+            Op::RunSchedule => {
+                let schedule = self.schedule_value(args.first(), span)?;
+                let u = args[1].real().ok_or_else(|| internal(span, "a clock that is none"))?;
+                Value::Level(Rc::new(self.level_at(&schedule, u)?))
+            }
+            Op::OpenSchedule(code) => {
+                let name = self.opening.clone();
+                Value::Schedule(Rc::new(self.open_schedule(code, args, &name, span)?))
+            }
+            Op::Step { given } => self.nested_step(&args, *given, span)?,
+            Op::Forget => {
+                self.forget(&args[0]);
+                Value::None
+            }
+            Op::Predict { kind, by, at, args: names } => self.predict(*kind, *by, *at, names, &args, span)?,
+            Op::Network { args: names } => self.network(names, &args, span)?,
+            Op::Name { kind, level } => self.name(&args, *kind, *level, span)?,
+            Op::Cast { kind, level, .. } => self.cast(&args, *kind, *level, span)?,
+            Op::History(index) => Value::List(Rc::new(self.instance().histories[*index as usize].clone())),
+            Op::Push(index) => self.push_history(*index as usize, &args[0], span)?,
+            Op::State(index) => match &self.instance().states[*index as usize] {
+                Value::None => return Err(self.empty_state(*index, span)),
+                value => value.clone(),
+            },
+            Op::SetState(index) => {
+                if let Value::Tensor(tensor) = &args[0] {
+                    self.arith.keep(&tensor.data, Keep::Stored);
+                }
+                let value = args[0].clone();
+                self.instance_mut().states[*index as usize] = value;
+                Value::None
+            }
+            Op::Input(name) => match self.at.inputs.get(name) {
+                Some(tensor) => Value::Tensor(tensor.clone()),
+                None => {
+                    let message = format!("the input `{name}` is not given");
+                    let found = Diagnostic::new(Code::E0511, span, message);
+                    return Err(Box::new(found.help(format!("give it: `--input {name}=FILE`"))));
+                }
+            },
+            Op::Var | Op::Get => args[0].clone(),
+            Op::Emit(name) => {
+                if let Value::Tensor(tensor) = &args[0] {
+                    self.arith.emit(name, &tensor.data);
+                }
+                Value::None
+            }
+            Op::Require => match args[0] {
+                Value::Bool(true) => Value::None,
+                _ => return Err(Box::new(Diagnostic::new(Code::E0505, span, "this requirement is not met"))),
+            },
+            Op::Return | Op::If | Op::Each | Op::Set | Op::Default | Op::Collect(_) | Op::Integral => {
+                return Err(internal(span, "control in the wrong place"));
+            }
+        })
+    }
+
+    fn position(&mut self, position: Position, span: Span) -> Result<Value<A>> {
+        let schedule = |machine: &Self| machine.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"));
+        Ok(match position {
+            Position::First => Value::Bool(self.instance().fresh),
+            Position::Last => Value::Bool(self.at.i + 1 == self.at.n),
+            Position::I => Value::Int(self.at.i),
+            Position::N => Value::Int(self.at.n),
+            Position::Grid => Value::List(self.at.grid.clone()),
+            Position::Clean => Value::Level(Rc::new(super::Level::clean())),
+            Position::Pure => {
+                let schedule = schedule(self)?;
+                let level = schedule.family.and_then(super::Level::pure);
+                let message = format!("the schedule `{}` has no level without data", schedule.name);
+                Value::Level(Rc::new(level.ok_or_else(|| Box::new(Diagnostic::new(Code::E0508, span, message)))?))
+            }
+            Position::Noisiest => Value::Level(schedule(self)?.noisiest.clone()),
+            Position::Cleanest => Value::Level(schedule(self)?.cleanest.clone()),
+            Position::Height => Value::Int(self.at.height),
+            Position::Width => Value::Int(self.at.width),
+        })
+    }
+
+    fn coordinate(&mut self, coordinate: Coordinate, of: &Value<A>, span: Span) -> Result<Value<A>> {
+        let level = match of {
+            Value::Level(level) | Value::Tensor(Tensor { level: Some(level), .. }) => level.clone(),
+            _ => return Err(self.no_level(span)),
+        };
+        if self.at.ve && level.is_pure() && coordinate == Coordinate::Sigma {
+            return Err(self.no_pure(span));
+        }
+        Ok(Value::Real(match coordinate {
+            Coordinate::Alpha if self.at.ve => A::Real::from_f64(1.0),
+            Coordinate::Alpha => level.alpha.clone(),
+            Coordinate::Sigma if self.at.ve => level.rho.clone(),
+            Coordinate::Sigma => level.sigma.clone(),
+            Coordinate::Lambda => level.lambda.clone(),
+            Coordinate::Rho => level.rho.clone(),
+            Coordinate::Time => {
+                let schedule = self.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"))?;
+                self.time_of(&schedule, &level)?
+            }
+        }))
+    }
+
+    pub(super) fn no_pure(&self, span: Span) -> Box<Diagnostic> {
+        let found = Diagnostic::new(Code::E0508, span, "a rule written `in ve` has no coordinate for the level without data");
+        Box::new(found.help("start the grid at `level(lambda = -9)`, or write the step with `transfer`"))
+    }
+
+    fn make_level(&mut self, coordinate: Coordinate, value: &Value<A>, span: Span) -> Result<Value<A>> {
+        let schedule = self.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"))?;
+        let value = value.real().ok_or_else(|| internal(span, "a coordinate that is none"))?;
+        let coordinate = if self.at.ve && coordinate == Coordinate::Sigma { Coordinate::Rho } else { coordinate };
+        let level = self.level_with(&schedule, coordinate, value);
+        let level = level.map_err(|mut found| {
+            if found.code == Code::E0508 {
+                found.primary.span = span;
+            }
+            found
+        })?;
+        Ok(Value::Level(Rc::new(level)))
+    }
+
+    fn name(&mut self, args: &[Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
+        let Value::Tensor(tensor) = &args[0] else { return Err(internal(span, "a kind of no tensor")) };
+        let mut tensor = tensor.clone();
+        let named = match (level, args.get(1)) {
+            (true, Some(Value::Level(level))) => Some(level.clone()),
+            _ => None,
+        };
+        if tensor.kind == Kind::X0 && kind == Kind::Sample {
+            if !named.as_ref().is_some_and(|level| level.is_clean()) {
+                let at = named.as_ref().map_or("an unknown level".to_owned(), |level| level.describe());
+                let message = format!("a prediction of the data is a sample only at `clean`, not at {at}");
+                let found = Diagnostic::new(Code::E0401, span, message);
+                return Err(Box::new(found.help("`transfer(x, x0(x), t)` carries `x` to `t`; or write the case `t == clean`")));
+            }
+        } else if let (Some(have), Some(want)) = (&tensor.level, &named) {
+            if kind.has_level() && !have.same(want) {
+                let (code, what) = if kind == Kind::Sample { (Code::E0402, "sample") } else { (Code::E0407, "prediction") };
+                let message = format!("expected a {what} at {}, found one at {}", want.describe(), have.describe());
+                return Err(Box::new(Diagnostic::new(code, span, message)));
+            }
+        }
+        tensor.kind = kind;
+        if named.is_some() {
+            tensor.level = named;
+        }
+        Ok(Value::Tensor(tensor))
+    }
+
+    fn cast(&mut self, args: &[Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
+        let Value::Tensor(tensor) = &args[0] else { return Err(internal(span, "a cast of no tensor")) };
+        let mut tensor = tensor.clone();
+        tensor.kind = kind;
+        if let (true, Some(Value::Level(level))) = (level, args.get(1)) {
+            tensor.level = Some(level.clone());
+        }
+        Ok(Value::Tensor(tensor))
+    }
+
+    pub(super) fn no_level(&self, span: Span) -> Box<Diagnostic> {
+        let found = Diagnostic::new(Code::E0403, span, "this tensor remembers no level");
+        Box::new(found.help("name it first: `let y: sample@m = ..`"))
+    }
+
+    fn index(&mut self, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+        let (Value::List(list), Value::Int(at)) = (&args[0], &args[1]) else { return Err(internal(span, "an index of no list")) };
+        let found = usize::try_from(*at).ok().and_then(|at| list.get(at));
+        found.cloned().ok_or_else(|| {
+            let predictions = list.iter().any(|value| matches!(value, Value::Tensor(_)));
+            let history = predictions || list.is_empty() && self.instance().histories.iter().any(Vec::is_empty);
+            let many = match list.len() {
+                0 => "nothing is there yet".to_owned(),
+                1 => "one entry is there".to_owned(),
+                n => format!("{n} entries are there"),
+            };
+            let (code, message) = if history {
+                (Code::E0501, format!("entry {at} of the history is read, and {many}"))
+            } else {
+                (Code::E0503, format!("entry {at} of a list is read, and {many}"))
+            };
+            let found = Diagnostic::new(code, span, message);
+            Box::new(if history {
+                found.help("write the case first: `if first { .. }`, or ask `len(..)`")
+            } else {
+                found.help("entries count from 0; the last one is `list[len(list) - 1]`")
+            })
+        })
+    }
+
+    fn slice(&mut self, args: &[Value<A>], low: bool, high: bool, closed: bool, span: Span) -> Result<Value<A>> {
+        let Value::List(list) = &args[0] else { return Err(internal(span, "a slice of no list")) };
+        let mut ends = args[1..].iter();
+        let mut end = |given: bool| match (given, ends.next()) {
+            (true, Some(Value::Int(end))) => Some(*end),
+            _ => None,
+        };
+        let (low, high) = if low { (end(true), end(high)) } else { (None, end(high)) };
+        let size = list.len() as i64;
+        let from = low.unwrap_or(0).clamp(0, size);
+        let to = high.map_or(size, |high| high.saturating_add(i64::from(closed)).clamp(0, size)).max(from);
+        self.spend((to - from) as u64, span)?;
+        Ok(Value::List(Rc::new(list[from as usize..to as usize].to_vec())))
+    }
+
+    fn range(&mut self, args: &[Value<A>], closed: bool, span: Span) -> Result<Value<A>> {
+        let (Value::Int(low), Value::Int(high)) = (&args[0], &args[1]) else { return Err(internal(span, "a range of no numbers")) };
+        let high = high.saturating_add(i64::from(closed));
+        self.spend(high.saturating_sub(*low).max(0) as u64, span)?;
+        Ok(Value::List(Rc::new((*low..high).map(Value::Int).collect())))
+    }
+
+    fn reduce(&mut self, reduce: Reduce, values: Vec<Value<A>>, span: Span) -> Result<Value<A>> {
+        let operator = match reduce {
+            Reduce::List => return Ok(Value::List(Rc::new(values))),
+            Reduce::Count => {
+                return Ok(Value::Int(values.iter().filter(|value| matches!(value, Value::Bool(true))).count() as i64));
+            }
+            Reduce::Sum => Some(crate::hir::Operator::Add),
+            Reduce::Prod => Some(crate::hir::Operator::Mul),
+            Reduce::Min | Reduce::Max => None,
+        };
+        let mut values = values.into_iter();
+        let Some(mut total) = values.next() else {
+            return match reduce {
+                Reduce::Prod => Ok(Value::Int(1)),
+                Reduce::Min | Reduce::Max => {
+                    Err(Box::new(Diagnostic::new(Code::E0503, span, "the list is empty and has no smallest or largest entry")))
+                }
+                Reduce::List | Reduce::Sum | Reduce::Count => Ok(Value::Int(0)),
+            };
+        };
+        for value in values {
+            self.spend(1, span)?;
+            total = match operator {
+                Some(operator) => self.operator(operator, &[total, value], span)?,
+                None => {
+                    let builtin = if reduce == Reduce::Min { crate::builtins::Builtin::Min } else { crate::builtins::Builtin::Max };
+                    self.builtin(builtin, &[total, value], span)?
+                }
+            };
+        }
+        Ok(total)
+    }
+
+    fn integral(&mut self, frame: &mut Frame<A>, inst: &Inst) -> Result<Value<A>> {
+        let ends = (frame.get(inst.args[0]).real(), frame.get(inst.args[1]).real());
+        let (Some(low), Some(high)) = ends else { return Err(internal(inst.span, "an integral between no numbers")) };
+        if !low.to_f64().is_finite() || !high.to_f64().is_finite() {
+            let message = format!("an integral needs finite ends, found {} and {}", low.to_f64(), high.to_f64());
+            let found = Diagnostic::new(Code::E0504, inst.span, message);
+            return Err(Box::new(found.help("write the step to or from that end as a case of its own")));
+        }
+        let block = &inst.blocks[0];
+        let mut evaluate = |machine: &mut Machine<'p, A>, at: A::Real| -> Result<A::Real> {
+            if let Some(param) = block.params.first() {
+                frame.set(*param, Value::Real(at));
+            }
+            machine.block(frame, block)?;
+            let value = block.result.and_then(|result| frame.get(result).real());
+            value.ok_or_else(|| internal(inst.span, "an integrand that is no number"))
+        };
+        let value = super::functions::integrate(self, &mut evaluate, low, high, inst.span)?;
+        Ok(Value::Real(value))
+    }
+}

@@ -1,0 +1,194 @@
+//! The interpreter: the meaning of a program, in any arithmetic.
+//!
+//! A [`Machine`] evaluates functions of a [`Program`]. Host numbers are the arithmetic's, conditions are decided on
+//! their points, tensors are made by the arithmetic. It counts its work and gives up with a diagnostic when there is
+//! too much of it; nothing a user writes makes it panic or run for ever.
+
+mod exec;
+mod functions;
+mod items;
+pub mod level;
+mod predict;
+mod run;
+pub mod schedule;
+pub mod value;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use samp_lang::diag::{Code, Diagnostic};
+use samp_lang::source::Span;
+
+pub use run::{GivenLevel, GivenLevels, RunConfig, Setup};
+pub use value::{ItemValue, Tensor, Value};
+
+use crate::arith::{Arith, Real};
+use crate::ir::program::{Func, ItemRef, Program};
+use crate::types::Kind;
+use level::Level;
+use schedule::Schedule;
+
+/// What went wrong, boxed to keep results small.
+pub type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+
+/// How many instructions and list entries one run may cost.
+const MAX_WORK: u64 = 30_000_000;
+
+/// How deep calls may nest.
+const MAX_DEPTH: u32 = 48;
+
+/// An interpreter.
+pub struct Machine<'p, A: Arith> {
+    /// What is run.
+    pub program: &'p Program,
+    /// What numbers and tensors are.
+    pub arith: A,
+    pub(crate) at: Place<A>,
+    pub(crate) counts: Counts,
+    work: u64,
+    depth: u32,
+    consts: HashMap<Func, Value<A>>,
+    instances: Vec<Instance<A>>,
+    children: HashMap<(usize, ItemRef, Span), usize>,
+    answers: Vec<Answer<A>>,
+    given: Option<A::Tensor>,
+    next_id: u32,
+    collected: Vec<Vec<Value<A>>>,
+    /// The schedule that is being opened, for messages.
+    opening: Rc<str>,
+    /// Where the options that are being looked at were given.
+    binding: Option<Span>,
+}
+
+/// What a run has spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Fresh draws asked for.
+    pub draws: u32,
+    /// Network calls, branches counted one by one.
+    pub networks: u32,
+}
+
+/// Where a run is.
+pub(crate) struct Place<A: Arith> {
+    pub(crate) schedule: Option<Rc<Schedule<A>>>,
+    pub(crate) model: Option<Rc<ItemValue<A>>>,
+    pub(crate) guidance: Option<Rc<ItemValue<A>>>,
+    pub(crate) grid: Rc<Vec<Value<A>>>,
+    pub(crate) n: i64,
+    pub(crate) i: i64,
+    pub(crate) height: i64,
+    pub(crate) width: i64,
+    pub(crate) inputs: HashMap<Arc<str>, Tensor<A>>,
+    /// The rule that runs is written in VE coordinates.
+    pub(crate) ve: bool,
+    /// Whose state is meant.
+    pub(crate) instance: usize,
+    /// The model call that a `network` belongs to.
+    pub(crate) call: Option<predict::OpenCall<A>>,
+}
+
+/// What a sampler or guidance keeps.
+struct Instance<A: Arith> {
+    fresh: bool,
+    options: Rc<Vec<Value<A>>>,
+    item: Option<ItemRef>,
+    histories: Vec<Vec<Value<A>>>,
+    states: Vec<Value<A>>,
+}
+
+/// A model call that was made.
+struct Answer<A: Arith> {
+    sample: u32,
+    by: predict::By,
+    at: Option<u64>,
+    args: Vec<(Arc<str>, Vec<u64>)>,
+    kind: Kind,
+    data: A::Tensor,
+    /// The sample, in the schedule's own coordinates.
+    x: A::Tensor,
+    level: Rc<Level<A::Real>>,
+}
+
+impl<'p, A: Arith> Machine<'p, A> {
+    /// An interpreter at the start of a run.
+    pub fn new(program: &'p Program, arith: A) -> Self {
+        let root = Instance { fresh: true, options: Rc::default(), item: None, histories: Vec::new(), states: Vec::new() };
+        Machine {
+            program,
+            arith,
+            at: Place {
+                schedule: None,
+                model: None,
+                guidance: None,
+                grid: Rc::default(),
+                n: 0,
+                i: 0,
+                height: 1,
+                width: 1,
+                inputs: HashMap::new(),
+                ve: false,
+                instance: 0,
+                call: None,
+            },
+            counts: Counts::default(),
+            work: 0,
+            depth: 0,
+            consts: HashMap::new(),
+            instances: vec![root],
+            children: HashMap::new(),
+            answers: Vec::new(),
+            given: None,
+            next_id: 0,
+            collected: Vec::new(),
+            opening: Rc::from(""),
+            binding: None,
+        }
+    }
+
+    /// Counts work, and gives up when there is too much.
+    fn spend(&mut self, amount: u64, span: Span) -> Result<()> {
+        self.work = self.work.saturating_add(amount);
+        if self.work > MAX_WORK {
+            let found = Diagnostic::new(Code::E0509, span, "planning this run takes too much work");
+            return Err(Box::new(found.help("take fewer steps or rounds, or shorter lists")));
+        }
+        Ok(())
+    }
+
+    fn fresh_id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn tensor(&mut self, data: A::Tensor, kind: Kind, level: Option<Rc<Level<A::Real>>>) -> Tensor<A> {
+        Tensor { data, id: self.fresh_id(), kind, level }
+    }
+}
+
+impl<A: Arith> Value<A> {
+    /// A number, whole or real.
+    pub fn real(&self) -> Option<A::Real> {
+        match self {
+            Value::Int(value) => Some(A::Real::from_f64(*value as f64)),
+            Value::Real(value) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    /// The point of a number.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Value::Int(value) => Some(*value as f64),
+            Value::Real(value) => Some(value.to_f64()),
+            _ => None,
+        }
+    }
+}
+
+/// A bug of ours: a value that the checker should have kept out.
+fn internal(span: Span, what: &str) -> Box<Diagnostic> {
+    let message = format!("internal error: {what}");
+    Box::new(Diagnostic::new(Code::E0000, span, message).help("please report this, with the file"))
+}

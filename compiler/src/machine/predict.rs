@@ -1,0 +1,297 @@
+//! Model calls: views, branches, guidance, the network.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use samp_lang::diag::{Code, Diagnostic};
+use samp_lang::source::Span;
+
+use super::level::Level;
+use super::value::{ItemValue, Tensor, Value};
+use super::{Answer, Machine, Result, internal};
+use crate::arith::{Arith, ModelFault, NetworkCall, Real};
+use crate::ir::program::ItemBody;
+use crate::types::Kind;
+
+/// Who answers a model call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum By {
+    /// The pipeline's guidance, or its only branch.
+    Default,
+    /// A branch.
+    Branch(Arc<str>),
+    /// A guidance, by its state.
+    Guidance(usize),
+}
+
+/// A model that is being asked.
+pub(crate) struct OpenCall<A: Arith> {
+    branch: Arc<str>,
+    level: Rc<Level<A::Real>>,
+    args: Vec<(Arc<str>, Vec<A::Real>)>,
+    /// Input and output of its network.
+    network: Option<(A::Tensor, A::Tensor)>,
+}
+
+/// The branch of a pipeline without guidance.
+pub const ONLY_BRANCH: &str = "cond";
+
+impl<'p, A: Arith> Machine<'p, A> {
+    pub(super) fn predict(&mut self, kind: Kind, by: bool, at: bool, names: &[Arc<str>], args: &[Value<A>], span: Span) -> Result<Value<A>> {
+        let mut rest = args.iter();
+        let Some(Value::Tensor(x)) = rest.next() else { return Err(internal(span, "a prediction at no tensor")) };
+        let who = if by { rest.next().cloned() } else { None };
+        let told = match (at, if at { rest.next() } else { None }) {
+            (true, Some(Value::Level(level))) => Some(level.clone()),
+            _ => None,
+        };
+        let passed: Vec<(Arc<str>, Vec<A::Real>)> = names.iter().cloned().zip(rest.map(reals)).collect();
+        let Some(level) = told.clone().or_else(|| x.level.clone()) else { return Err(self.no_level(span)) };
+        let by = self.by(who.as_ref())?;
+        let index = match self.known(x.id, &by, told.as_deref(), &passed) {
+            Some(index) => index,
+            None => self.answer(x, &level, by, told.as_deref(), who.as_ref(), passed, span)?,
+        };
+        let data = self.view(index, kind, span)?;
+        Ok(Value::Tensor(self.tensor(data, kind, Some(level))))
+    }
+
+    fn by(&mut self, who: Option<&Value<A>>) -> Result<By> {
+        Ok(match who {
+            None => By::Default,
+            Some(Value::Word(branch)) => By::Branch(branch.clone()),
+            Some(Value::Item(item)) => match &self.program.items[item.item].body {
+                ItemBody::Rules(code) => By::Guidance(self.enter(item, code)?),
+                _ => By::Default,
+            },
+            Some(_) => By::Default,
+        })
+    }
+
+    fn known(&self, sample: u32, by: &By, at: Option<&Level<A::Real>>, args: &[(Arc<str>, Vec<A::Real>)]) -> Option<usize> {
+        let (at, args) = (at.map(key), args_key(args));
+        self.answers.iter().rposition(|answer| answer.sample == sample && answer.by == *by && answer.at == at && answer.args == args)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call site; the pieces of a model call")]
+    fn answer(
+        &mut self,
+        x: &Tensor<A>,
+        level: &Rc<Level<A::Real>>,
+        by: By,
+        at: Option<&Level<A::Real>>,
+        who: Option<&Value<A>>,
+        args: Vec<(Arc<str>, Vec<A::Real>)>,
+        span: Span,
+    ) -> Result<usize> {
+        let own = Tensor { level: Some(level.clone()), ..self.change_coordinates(x, false, span)? };
+        let outer = std::mem::replace(&mut self.at.ve, false);
+        let answered = self.ask(&own, level, &by, who, &args, span);
+        self.at.ve = outer;
+        let (kind, data) = answered?;
+        let (at, args) = (at.map(key), args_key(&args));
+        self.answers.push(Answer { sample: x.id, by, at, args, kind, data, x: own.data, level: level.clone() });
+        // Only the newest calls can be asked again in a step; older ones are dropped.
+        if self.answers.len() > 256 {
+            self.answers.drain(..128);
+        }
+        Ok(self.answers.len() - 1)
+    }
+
+    fn ask(&mut self, x: &Tensor<A>, level: &Rc<Level<A::Real>>, by: &By, who: Option<&Value<A>>, args: &[(Arc<str>, Vec<A::Real>)], span: Span) -> Result<(Kind, A::Tensor)> {
+        if let (By::Default, Some(given)) = (by, self.given.take()) {
+            return Ok((Kind::X0, given));
+        }
+        match (by, who) {
+            (By::Branch(branch), _) => self.ask_model(x, level, branch.clone(), args, span),
+            (By::Guidance(_), Some(Value::Item(guidance))) => self.guide(&guidance.clone(), x, level, span),
+            _ => match self.at.guidance.clone() {
+                Some(guidance) if args.is_empty() => self.guide(&guidance, x, level, span),
+                _ => self.ask_model(x, level, ONLY_BRANCH.into(), args, span),
+            },
+        }
+    }
+
+    fn guide(&mut self, guidance: &Rc<ItemValue<A>>, x: &Tensor<A>, level: &Rc<Level<A::Real>>, span: Span) -> Result<(Kind, A::Tensor)> {
+        let ItemBody::Rules(code) = &self.program.items[guidance.item].body else { return Err(internal(span, "a guidance that is none")) };
+        let instance = self.enter(guidance, code)?;
+        let outer = std::mem::replace(&mut self.at.instance, instance);
+        let inner = self.change_coordinates(x, code.ve, span)?;
+        self.at.ve = code.ve;
+        let mut args = self.instance().options.to_vec();
+        args.extend([Value::Tensor(inner), Value::Level(level.clone())]);
+        let result = self.call(code.run, args, span);
+        self.at.ve = false;
+        self.instances[instance].fresh = false;
+        self.at.instance = outer;
+        match result? {
+            Value::Tensor(result) => Ok((code.gives, result.data)),
+            _ => Err(internal(span, "a guidance that gives no tensor")),
+        }
+    }
+
+    fn ask_model(&mut self, x: &Tensor<A>, level: &Rc<Level<A::Real>>, branch: Arc<str>, args: &[(Arc<str>, Vec<A::Real>)], span: Span) -> Result<(Kind, A::Tensor)> {
+        self.counts.networks += 1;
+        let schedule = self.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"))?;
+        let time = self.time_of(&schedule, level)?;
+        let level = &Rc::new(Level { time: Some(time.clone()), ..(**level).clone() });
+        let call = NetworkCall { branch: branch.clone(), time, level: (**level).clone(), args: args.to_vec() };
+        if let Some(data) = self.arith.denoise(&x.data, &call) {
+            return Ok((Kind::X0, data));
+        }
+        let Some(model) = self.at.model.clone() else { return Err(internal(span, "no model to ask")) };
+        let item = &self.program.items[model.item];
+        let ItemBody::Rules(code) = &item.body else { return Err(internal(span, "a model that is none")) };
+        let options = self.options(&model)?;
+        let inner = self.change_coordinates(x, code.ve, span)?;
+        self.at.ve = code.ve;
+        let open = OpenCall { branch, level: level.clone(), args: args.to_vec(), network: None };
+        let outer = self.at.call.replace(open);
+        let mut all = options.to_vec();
+        all.extend([Value::Tensor(inner), Value::Level(level.clone())]);
+        let result = self.call(code.run, all, span);
+        self.at.ve = false;
+        let call = std::mem::replace(&mut self.at.call, outer);
+        let Value::Tensor(result) = result? else { return Err(internal(span, "a model that gives no tensor")) };
+        let Some((input, output)) = call.and_then(|call| call.network) else {
+            let found = Diagnostic::new(Code::E0405, item.span.0, format!("the model `{}` does not call its network", item.name));
+            return Err(Box::new(found.help("call it once: `network(x, time(s))`")));
+        };
+        let fault = self.arith.predicted(&x.data, &input, &output, &result.data, code.gives);
+        fault.map_err(|fault| {
+            let (message, help) = match fault {
+                ModelFault::NotAffine => (
+                    format!("the model `{}` is not affine in its network's output", item.name),
+                    "a prediction is a sum of multiples of the sample and of the network's output",
+                ),
+                ModelFault::Input => (
+                    format!("the model `{}` feeds its network something else than a multiple of the sample", item.name),
+                    "scale the sample, and put everything else into the prediction",
+                ),
+            };
+            Box::new(Diagnostic::new(Code::E0405, item.span.0, message).help(help))
+        })?;
+        Ok((code.gives, result.data))
+    }
+
+    pub(super) fn network(&mut self, names: &[Arc<str>], args: &[Value<A>], span: Span) -> Result<Value<A>> {
+        let (Value::Tensor(input), Some(time)) = (&args[0], args[1].real()) else { return Err(internal(span, "a network of no tensor")) };
+        if !time.to_f64().is_finite() {
+            let message = format!("the network would be told the time {}", time.to_f64());
+            let found = Diagnostic::new(Code::E0504, span, message);
+            return Err(Box::new(found.help("a network cannot be asked at this level: end the grid before it")));
+        }
+        let passed: Vec<(Arc<str>, Vec<A::Real>)> = names.iter().cloned().zip(args[2..].iter().map(reals)).collect();
+        let Some(open) = &self.at.call else { return Err(internal(span, "a network outside a model")) };
+        if open.network.is_some() {
+            let found = Diagnostic::new(Code::E0405, span, "a model calls its network once");
+            return Err(Box::new(found.help("name the output with `let` and use it twice")));
+        }
+        let mut all = open.args.clone();
+        all.extend(passed);
+        let call = NetworkCall { branch: open.branch.clone(), time, level: (*open.level).clone(), args: all };
+        let output = self.arith.network(&input.data, call);
+        if let Some(open) = &mut self.at.call {
+            open.network = Some((input.data.clone(), output.clone()));
+        }
+        Ok(Value::Tensor(self.tensor(output, Kind::Tensor, None)))
+    }
+
+    /// A model call seen as a kind, in the coordinates of the rule that asks.
+    fn view(&mut self, index: usize, kind: Kind, span: Span) -> Result<A::Tensor> {
+        let answer = &self.answers[index];
+        let (native, data, x, level) = (answer.kind, answer.data.clone(), answer.x.clone(), answer.level.clone());
+        if native == kind && (!kind.has_level() || !self.at.ve) {
+            return Ok(data);
+        }
+        let (alpha, sigma) = (level.alpha.clone(), level.sigma.clone());
+        match kind {
+            Kind::X0 => self.as_x0(native, &data, &x, &level, span),
+            Kind::Eps => self.as_eps(native, &data, &x, &level, span),
+            Kind::Flow | Kind::V | Kind::Score => {
+                let eps = self.as_eps(native, &data, &x, &level, span)?;
+                let (alpha, sigma) = if self.at.ve { (A::Real::from_f64(1.0), level.rho.clone()) } else { (alpha, sigma) };
+                if kind == Kind::Score {
+                    return self.mix(&[(-(A::Real::from_f64(1.0) / sigma), &eps)], span);
+                }
+                let x0 = self.as_x0(native, &data, &x, &level, span)?;
+                let (a, b) = if kind == Kind::V { (alpha, -sigma) } else { (A::Real::from_f64(1.0), A::Real::from_f64(-1.0)) };
+                self.mix(&[(a, &eps), (b, &x0)], span)
+            }
+            Kind::Sample | Kind::Noise | Kind::Weight | Kind::Tensor => Err(internal(span, "a view that is none")),
+        }
+    }
+
+    /// x = alpha x0 + sigma eps, solved for x0 (the table of conversions: v = alpha eps - sigma x0, flow = eps - x0,
+    /// score = -eps / sigma).
+    fn as_x0(&mut self, native: Kind, data: &A::Tensor, x: &A::Tensor, level: &Level<A::Real>, span: Span) -> Result<A::Tensor> {
+        let (alpha, sigma) = (level.alpha.clone(), level.sigma.clone());
+        let one = A::Real::from_f64(1.0);
+        let needs_alpha = matches!(native, Kind::Eps | Kind::Score);
+        if needs_alpha && level.is_pure() {
+            let message = format!("a model that predicts `{native}` says nothing of the data at the level without data");
+            let found = Diagnostic::new(Code::E0406, span, message);
+            return Err(Box::new(found.help("start the grid below `pure`, or use a model that predicts `x0`, `v` or `flow`")));
+        }
+        match native {
+            Kind::Eps => self.mix(&[(one / alpha.clone(), x), (-(sigma / alpha), data)], span),
+            Kind::Score => self.mix(&[(one / alpha.clone(), x), (sigma.clone() * sigma / alpha, data)], span),
+            Kind::V => {
+                let q = alpha.clone() * alpha.clone() + sigma.clone() * sigma.clone();
+                self.mix(&[(alpha / q.clone(), x), (-(sigma / q), data)], span)
+            }
+            Kind::Flow => {
+                let sum = alpha + sigma.clone();
+                self.mix(&[(one / sum.clone(), x), (-(sigma / sum), data)], span)
+            }
+            Kind::X0 | Kind::Sample | Kind::Noise | Kind::Weight | Kind::Tensor => Ok(data.clone()),
+        }
+    }
+
+    fn as_eps(&mut self, native: Kind, data: &A::Tensor, x: &A::Tensor, level: &Level<A::Real>, span: Span) -> Result<A::Tensor> {
+        let (alpha, sigma) = (level.alpha.clone(), level.sigma.clone());
+        let one = A::Real::from_f64(1.0);
+        match native {
+            Kind::X0 => {
+                if level.is_clean() {
+                    let found = Diagnostic::new(Code::E0406, span, "there is no noise to predict at `clean`");
+                    return Err(Box::new(found.help("end the run there, or start a rising grid at `cleanest`")));
+                }
+                self.mix(&[(one / sigma.clone(), x), (-(alpha / sigma), data)], span)
+            }
+            Kind::Score => self.mix(&[(-sigma, data)], span),
+            Kind::V => {
+                let q = alpha.clone() * alpha.clone() + sigma.clone() * sigma.clone();
+                self.mix(&[(sigma / q.clone(), x), (alpha / q, data)], span)
+            }
+            Kind::Flow => {
+                let sum = alpha.clone() + sigma;
+                self.mix(&[(one / sum.clone(), x), (alpha / sum, data)], span)
+            }
+            Kind::Eps | Kind::Sample | Kind::Noise | Kind::Weight | Kind::Tensor => Ok(data.clone()),
+        }
+    }
+
+    fn mix(&mut self, terms: &[(A::Real, &A::Tensor)], span: Span) -> Result<A::Tensor> {
+        if terms.iter().any(|(factor, _)| !factor.to_f64().is_finite()) {
+            let found = Diagnostic::new(Code::E0406, span, "this view of the model call does not exist at this level");
+            return Err(Box::new(found.help("ask for another view, such as `x0(x)`")));
+        }
+        Ok(self.arith.linear(terms, A::Real::from_f64(0.0)))
+    }
+}
+
+fn key<R: Real>(level: &Level<R>) -> u64 {
+    level.lambda.to_f64().to_bits()
+}
+
+fn args_key<R: Real>(args: &[(Arc<str>, Vec<R>)]) -> Vec<(Arc<str>, Vec<u64>)> {
+    args.iter().map(|(name, values)| (name.clone(), values.iter().map(|value| value.to_f64().to_bits()).collect())).collect()
+}
+
+fn reals<A: Arith>(value: &Value<A>) -> Vec<A::Real> {
+    match value {
+        Value::List(list) => list.iter().filter_map(Value::real).collect(),
+        value => value.real().into_iter().collect(),
+    }
+}

@@ -1,0 +1,271 @@
+//! Lays a run out: launches and calls in order, kernels shared, buffers given by how long tensors live.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::cut::Segments;
+use super::fuse::{Fused, fuse};
+use super::{Traced, row};
+use crate::arith::trace::{Node, NodeKind, Tape};
+use crate::ir::kernel::{Kernel, KernelKey};
+use crate::ir::plan::{CallOp, Cost, KernelId, LaunchOp, Plan, PlanOp, Slot, Source};
+
+/// The order of things, before buffers are given.
+enum Event {
+    Launch { fused: Fused, stores: Vec<Node>, step: u32 },
+    Call { batch: u32, step: u32 },
+    Step(u32),
+    Emit(usize),
+}
+
+/// Makes the plan.
+pub(super) fn assign(traced: &Traced, segments: &Segments, network: Option<Arc<str>>) -> Plan {
+    let tape = &traced.tape;
+    let events = events(tape, segments);
+    let mut lay = Layout::new(tape, &events);
+    for (at, event) in events.iter().enumerate() {
+        lay.event(at, event);
+    }
+    let plan = Plan {
+        sampler: traced.sampler.clone(),
+        schedule: traced.schedule.clone(),
+        network,
+        levels: traced.levels.clone(),
+        n_slots: lay.n_slots,
+        start: lay.start,
+        inputs: inputs(tape),
+        kernels: lay.kernels,
+        ops: lay.ops,
+        cost: lay.cost,
+    };
+    debug_assert_eq!(crate::ir::plan_verify::verify(&plan).map_err(|error| error.to_string()), Ok(()));
+    plan
+}
+
+fn inputs(tape: &Tape) -> Vec<Arc<str>> {
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for kind in tape.nodes.values() {
+        if let NodeKind::Input(name) = kind {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    names
+}
+
+fn events(tape: &Tape, segments: &Segments) -> Vec<Event> {
+    let steps_of_batches = steps_of_batches(tape);
+    let mut events = Vec::new();
+    for (index, segment) in segments.segments.iter().enumerate() {
+        let step = index.checked_sub(1).map_or(0, |before| steps_of_batches[before]);
+        if !segment.stores.is_empty() {
+            events.push(Event::Launch { fused: fuse(segment), stores: segment.stores.clone(), step });
+        }
+        for (at, x) in tape.steps.iter().enumerate() {
+            if segments.ready[*x] as usize == index {
+                events.push(Event::Step(at as u32));
+            }
+        }
+        for (at, (_, node, _)) in tape.emits.iter().enumerate() {
+            if segments.ready[*node] as usize == index {
+                events.push(Event::Emit(at));
+            }
+        }
+        if let Some(step) = steps_of_batches.get(index) {
+            events.push(Event::Call { batch: index as u32, step: *step });
+        }
+    }
+    events
+}
+
+/// The step that each batch of calls belongs to.
+fn steps_of_batches(tape: &Tape) -> Vec<u32> {
+    let step_of = |call: usize| tape.step_calls.partition_point(|done| *done <= call) as u32;
+    tape.batches.iter().map(|batch| step_of(batch.first)).collect()
+}
+
+struct Layout<'t> {
+    tape: &'t Tape,
+    /// The last event that reads each tensor.
+    last_read: HashMap<Node, usize>,
+    /// The last event that reads each batch's outputs.
+    last_output: Vec<usize>,
+    live_outputs: u32,
+    slots: HashMap<Node, Slot>,
+    free: Vec<Slot>,
+    n_slots: u32,
+    start: Option<Slot>,
+    kernels: cranelift_entity::PrimaryMap<KernelId, Kernel>,
+    known: HashMap<KernelKey, KernelId>,
+    ops: Vec<PlanOp>,
+    cost: Cost,
+    drawn: std::collections::HashSet<u32>,
+}
+
+impl<'t> Layout<'t> {
+    fn new(tape: &'t Tape, events: &[Event]) -> Self {
+        let mut lay = Layout {
+            tape,
+            last_read: HashMap::new(),
+            last_output: vec![0; tape.batches.len()],
+            live_outputs: 0,
+            slots: HashMap::new(),
+            free: Vec::new(),
+            n_slots: 0,
+            start: None,
+            kernels: cranelift_entity::PrimaryMap::new(),
+            known: HashMap::new(),
+            ops: Vec::new(),
+            cost: Cost::default(),
+            drawn: std::collections::HashSet::new(),
+        };
+        for (at, event) in events.iter().enumerate() {
+            match event {
+                Event::Launch { fused, stores, .. } => {
+                    fused.loads.iter().for_each(|node| lay.read(*node, at));
+                    // A tensor that nothing reads again dies where it is made.
+                    stores.iter().for_each(|node| lay.read(*node, at));
+                }
+                Event::Call { batch, .. } => {
+                    lay.read(tape.calls[tape.batches[*batch as usize].first].input, at);
+                    lay.last_output[*batch as usize] = at;
+                }
+                Event::Step(step) => lay.read(tape.steps[*step as usize], at),
+                Event::Emit(emit) => lay.read(tape.emits[*emit].1, at),
+            }
+        }
+        // The result of the run is read by the caller.
+        if let Some(result) = tape.steps.last() {
+            lay.read(*result, events.len());
+        }
+        if let Some(start) = tape.start.filter(|start| lay.last_read.contains_key(start)) {
+            let slot = lay.take();
+            lay.start = Some(slot);
+            lay.slots.insert(start, slot);
+        }
+        lay
+    }
+
+    fn read(&mut self, node: Node, at: usize) {
+        let last = self.last_read.entry(node).or_insert(at);
+        *last = at.max(*last);
+        if let NodeKind::Output { batch, .. } = self.tape.nodes[node] {
+            let last = &mut self.last_output[batch as usize];
+            *last = at.max(*last);
+        }
+    }
+
+    fn take(&mut self) -> Slot {
+        self.free.sort_unstable();
+        if self.free.is_empty() {
+            self.n_slots += 1;
+            return Slot::from_u32(self.n_slots - 1);
+        }
+        self.free.remove(0)
+    }
+
+    fn event(&mut self, at: usize, event: &Event) {
+        match event {
+            Event::Launch { fused, stores, step } => self.launch(at, fused, stores, *step),
+            Event::Call { batch, step } => self.call(*batch, *step),
+            Event::Step(step) => {
+                let x = self.source(self.tape.steps[*step as usize]);
+                self.cost.rest_buffers = self.cost.rest_buffers.max(self.live_slots() + self.live_outputs);
+                self.ops.push(PlanOp::Step { step: *step, x });
+            }
+            Event::Emit(emit) => {
+                let (name, node, _) = &self.tape.emits[*emit];
+                let value = self.source(*node);
+                self.ops.push(PlanOp::Emit { name: name.clone(), value });
+            }
+        }
+        self.release(at);
+    }
+
+    fn launch(&mut self, at: usize, fused: &Fused, stores: &[Node], step: u32) {
+        let loads = fused.loads.iter().map(|node| self.source(*node)).collect();
+        // A buffer that is read here for the last time may be written here: a kernel reads an element before it
+        // writes it.
+        for node in &fused.loads {
+            if self.last_read.get(node) == Some(&at) {
+                self.free.extend(self.slots.remove(node));
+            }
+        }
+        let stores: Vec<Slot> = stores
+            .iter()
+            .map(|node| {
+                let slot = self.take();
+                self.slots.insert(*node, slot);
+                slot
+            })
+            .collect();
+        self.cost.peak_buffers = self.cost.peak_buffers.max(self.live_slots() + self.live_outputs);
+        self.cost.launches += 1;
+        self.drawn.extend(&fused.draws);
+        self.cost.draws = self.drawn.len() as u32;
+        let kernel = self.kernel(fused);
+        let (scalars, draws) = (fused.scalars.clone(), fused.draws.clone());
+        self.ops.push(PlanOp::Launch(LaunchOp { kernel, loads, stores, scalars, draws, step }));
+    }
+
+    fn kernel(&mut self, fused: &Fused) -> KernelId {
+        let key = fused.kernel.key();
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let mut kernel = fused.kernel.clone();
+        kernel.name = format!("step_{}", self.kernels.len());
+        let id = self.kernels.push(kernel);
+        self.known.insert(key, id);
+        id
+    }
+
+    fn call(&mut self, batch: u32, step: u32) {
+        let group = &self.tape.batches[batch as usize];
+        let first = &self.tape.calls[group.first];
+        let branches = group.branches.clone();
+        self.cost.calls += 1;
+        self.cost.evals += branches.len() as u32;
+        self.live_outputs += branches.len() as u32;
+        self.cost.peak_buffers = self.cost.peak_buffers.max(self.live_slots() + self.live_outputs);
+        self.ops.push(PlanOp::Call(CallOp {
+            call: batch,
+            input: self.source(first.input),
+            branches,
+            time: first.call.time,
+            level: row(&first.call.level, first.call.level.time.unwrap_or(f64::NAN)),
+            affine: first.affine,
+            args: first.call.args.clone(),
+            step,
+        }));
+    }
+
+    fn live_slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    fn release(&mut self, at: usize) {
+        let dead: Vec<Node> = self.slots.keys().copied().filter(|node| self.last_read.get(node).is_none_or(|last| *last <= at)).collect();
+        for node in dead {
+            self.free.extend(self.slots.remove(&node));
+        }
+        for batch in 0..self.tape.batches.len() {
+            let called = self.ops.iter().any(|op| matches!(op, PlanOp::Call(call) if call.call == batch as u32));
+            if called && self.last_output[batch] == at {
+                self.live_outputs -= self.tape.batches[batch].branches.len() as u32;
+                self.ops.push(PlanOp::Drop { call: batch as u32 });
+            }
+        }
+    }
+
+    fn source(&self, node: Node) -> Source {
+        match &self.tape.nodes[node] {
+            NodeKind::Input(name) => Source::Input(name.clone()),
+            NodeKind::Output { batch, branch } => Source::Output { call: *batch, branch: *branch },
+            NodeKind::Start | NodeKind::Noise(_) | NodeKind::Network(_) | NodeKind::Linear { .. } | NodeKind::Apply { .. } => {
+                Source::Slot(*self.slots.get(&node).expect("a tensor has a buffer from where it is made to where it is last read"))
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! From a program with its options and grid to a plan.
+//!
+//! The program is traced (every scalar in f64, every condition decided), the tape is simplified by the passes, cut at
+//! the model calls, and what lies between two calls becomes one kernel. Nothing runs yet.
+
+mod assign;
+mod cut;
+mod fuse;
+
+use std::sync::Arc;
+
+use samp_lang::diag::{Code, Diagnostic};
+
+use crate::arith::trace::{Node, NodeKind, Tape};
+use crate::ir::plan::{LevelRow, Plan};
+use crate::ir::program::{ItemBody, ItemRef, Program};
+use crate::machine::level::Level;
+use crate::machine::{Machine, Result, RunConfig};
+use crate::pass;
+use crate::types::Kind;
+
+/// A plan, and what may be wrong with it.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Warnings.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A run traced and simplified, before it is cut.
+pub struct Traced {
+    /// All its tensors.
+    pub tape: Tape,
+    /// The levels.
+    pub levels: Vec<LevelRow>,
+    /// The sampler's name.
+    pub sampler: Arc<str>,
+    /// The schedule's name.
+    pub schedule: Arc<str>,
+    /// Warnings.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Plans a run of a pipeline.
+pub fn plan(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result<Planned> {
+    let mut traced = trace(program, pipeline, config)?;
+    pass::run_all(&mut traced.tape);
+    if traced.tape.unread > 0 {
+        let span = program.items[pipeline].span.0;
+        let message = format!("{} evaluations of the network are asked for and never used", traced.tape.unread);
+        traced.warnings.push(Diagnostic::new(Code::W0513, span, message).help("they are not made; remove the call from the rule"));
+    }
+    let segments = cut::cut(&traced.tape);
+    let network = match &program.items[pipeline].body {
+        ItemBody::Pipeline(code) => code.network.clone(),
+        _ => None,
+    };
+    let warnings = std::mem::take(&mut traced.warnings);
+    let plan = assign::assign(&traced, &segments, network);
+    Ok(Planned { plan, warnings })
+}
+
+/// Traces a run of a pipeline.
+pub fn trace(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result<Traced> {
+    let mut machine = Machine::new(program, Tape::default());
+    if let ItemBody::Pipeline(code) = &program.items[pipeline].body {
+        for name in &code.inputs {
+            give(&mut machine, name, Kind::Sample);
+        }
+    }
+    for item in program.items.values() {
+        if let ItemBody::Rules(code) = &item.body {
+            for name in &code.inputs {
+                // Which of the two an input is, the checker knows; a mask has no level, an image is at `clean`.
+                give(&mut machine, name, input_kind(program, code.run, name));
+            }
+        }
+    }
+    let setup = machine.set_up(pipeline, config)?;
+    let start = match &setup.start {
+        Some(start) => start.data,
+        None => {
+            let start = machine.arith.nodes.push(NodeKind::Start);
+            machine.arith.start = Some(start);
+            start
+        }
+    };
+    machine.run(&setup, start, |tape, _, x| tape.end_step(*x))?;
+    let times = machine.times(&setup.levels)?;
+    let levels = setup.levels.iter().zip(times).map(|(level, time)| row(level, time)).collect();
+    let schedule = machine.schedule().map_or_else(|| "".into(), |schedule| Arc::from(&*schedule.name));
+    let sampler = program.items[setup.sampler.item].name.clone();
+    Ok(Traced { tape: machine.arith, levels, sampler, schedule, warnings: setup.warnings })
+}
+
+fn give(machine: &mut Machine<'_, Tape>, name: &Arc<str>, kind: Kind) {
+    let node = machine.arith.nodes.push(NodeKind::Input(name.clone()));
+    machine.give_input(name, node, kind);
+}
+
+/// Whether an input is an image or a mask.
+pub(crate) fn input_kind(program: &Program, run: crate::ir::program::Func, name: &Arc<str>) -> Kind {
+    use crate::ir::program::{Block, Op, Shape, Value};
+    fn find(block: &Block, name: &Arc<str>) -> Option<Value> {
+        block.insts.iter().find_map(|inst| match &inst.op {
+            Op::Input(input) if input == name => inst.out,
+            _ => inst.blocks.iter().find_map(|block| find(block, name)),
+        })
+    }
+    let function = &program.funcs[run];
+    match find(&function.body, name).map(|value| function.values[value].shape) {
+        Some(Shape::Tensor(kind)) => kind,
+        _ => Kind::Sample,
+    }
+}
+
+/// The coordinates of a level.
+pub(crate) fn row(level: &Level<f64>, time: f64) -> LevelRow {
+    LevelRow { time, alpha: level.alpha, sigma: level.sigma, lambda: level.lambda }
+}
+
+/// When a tensor can be computed: after how many calls.
+pub(crate) type Ready = cranelift_entity::SecondaryMap<Node, u32>;
+
+/// How many latent-sized buffers live between the steps of a run, once its passes have run.
+pub(crate) fn rest_buffers(tape: &Tape) -> u32 {
+    let n = tape.steps.len() + 1;
+    let row = LevelRow { time: 0.0, alpha: 1.0, sigma: 0.0, lambda: f64::INFINITY };
+    let traced = Traced { tape: tape.clone(), levels: vec![row; n], sampler: "".into(), schedule: "".into(), warnings: Vec::new() };
+    let segments = cut::cut(&traced.tape);
+    assign::assign(&traced, &segments, None).cost.rest_buffers
+}

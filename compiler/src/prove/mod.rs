@@ -1,0 +1,97 @@
+//! What is learned of items by running them.
+//!
+//! Each item is run by the interpreter on small problems: samplers on VP, VE and flow for a few step counts, ending at
+//! clean and not, with options drawn from their ranges. What goes wrong there is reported as it would be in a real
+//! run, before anybody makes one; what comes out is counted.
+
+mod conditions;
+mod facts;
+
+use std::collections::HashSet;
+
+use samp_lang::diag::{Code, Diagnostic};
+use samp_lang::source::Span;
+
+pub use facts::Facts;
+
+use crate::check::Checker;
+use crate::hir::{Hir, ItemId};
+use crate::ir::program::{ItemBody, ItemRef, Program};
+use crate::library::UnitId;
+use crate::lower::lower;
+use crate::machine::RunConfig;
+use crate::types::ItemSort;
+use conditions::{Bench, STANDARD};
+
+/// What was learned of an item.
+#[derive(Debug)]
+pub struct Report {
+    /// The item.
+    pub item: ItemId,
+    /// What is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What was counted, for samplers that run.
+    pub facts: Option<Facts>,
+}
+
+/// Runs items that were checked without errors.
+pub fn prove(checker: &mut Checker<'_>, unit: UnitId, items: &[ItemId]) -> Vec<Report> {
+    let mut all = items.to_vec();
+    let mut standard = Vec::new();
+    for (sort, name) in STANDARD {
+        let Some(item) = checker.named_item(unit, *sort, name) else { return Vec::new() };
+        standard.push(item);
+    }
+    all.extend(&standard);
+    if checker.has_errors() {
+        return Vec::new();
+    }
+    let lowered = lower(&checker.hir, &all);
+    let (own, rest) = lowered.items.split_at(items.len());
+    let bench = Bench::new(&lowered.program, rest);
+    items.iter().zip(own).map(|(item, code)| report(&checker.hir, &bench, *item, *code)).collect()
+}
+
+fn report(hir: &Hir, bench: &Bench<'_>, item: ItemId, code: ItemRef) -> Report {
+    let program = bench.program;
+    let span = hir.items[item].span;
+    let mut found = Vec::new();
+    let mut facts = None;
+    match (hir.items[item].sort, &program.items[code].body) {
+        (ItemSort::Schedule, _) => found = bench.schedule(code),
+        (ItemSort::Grid, _) => found = bench.grid(hir, item, code),
+        (ItemSort::Model, _) => found = bench.model(code),
+        (ItemSort::Guidance, _) => found = bench.guidance(hir, item, code),
+        (ItemSort::Sampler, ItemBody::Rules(rules)) => {
+            found = bench.sampler(hir, item, code, rules);
+            if found.is_empty() {
+                facts = facts::of(bench, hir, item, code, rules);
+            }
+        }
+        (ItemSort::Pipeline, _) => found = pipeline(program, code),
+        (ItemSort::Sampler, _) => {}
+    }
+    Report { item, diagnostics: distinct(found, span), facts }
+}
+
+fn pipeline(program: &Program, code: ItemRef) -> Vec<Diagnostic> {
+    // A pipeline with options that have no default is run by its users only.
+    match crate::plan::plan(program, code, &RunConfig::default()) {
+        Ok(planned) => planned.warnings,
+        Err(found) => vec![*found],
+    }
+}
+
+/// One diagnostic for each place and code; one that lies in another file says which item led there.
+fn distinct(found: Vec<Diagnostic>, item: Span) -> Vec<Diagnostic> {
+    let mut seen: HashSet<(Code, Span)> = HashSet::new();
+    let mut kept = Vec::new();
+    for diagnostic in found {
+        if !seen.insert((diagnostic.code, diagnostic.primary.span)) {
+            continue;
+        }
+        let elsewhere = diagnostic.primary.span.file != item.file;
+        kept.push(if elsewhere { diagnostic.also(item, "found by running this") } else { diagnostic });
+    }
+    kept
+}

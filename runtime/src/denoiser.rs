@@ -1,0 +1,79 @@
+//! Denoisers: what a run asks for predictions.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use samp_compiler::arith::trace::Affine;
+use samp_compiler::ir::plan::{CallOp, LevelRow};
+
+/// What a denoiser is told beside its input.
+#[derive(Clone, Debug)]
+pub struct Call {
+    op: Arc<CallOp>,
+    batch: usize,
+    first_sample: u64,
+}
+
+impl Call {
+    pub(crate) fn new(op: &CallOp, batch: usize, first_sample: u64) -> Self {
+        Call { op: Arc::new(op.clone()), batch, first_sample }
+    }
+
+    /// What the model's `network(input, time)` gives as time, in the network's own unit.
+    pub fn time(&self) -> f64 {
+        self.op.time
+    }
+
+    /// The level of the sample: its clock, alpha, sigma and half log-SNR.
+    pub fn level(&self) -> LevelRow {
+        self.op.level
+    }
+
+    /// The branches, in the order of the input's rows: the first `batch` rows are the first branch, and so on.
+    pub fn branches(&self) -> &[Arc<str>] {
+        &self.op.branches
+    }
+
+    /// How many samples there are; the input has `batch * branches` rows.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The number of the first sample in the whole run; others follow it.
+    pub fn first_sample(&self) -> u64 {
+        self.first_sample
+    }
+
+    /// The step, from 0.
+    pub fn step(&self) -> usize {
+        self.op.step as usize
+    }
+
+    /// Named arguments of the model call, such as `guidance` in `flow(x, cond, guidance = 3.5)`.
+    pub fn argument(&self, name: &str) -> Option<&[f64]> {
+        self.op.args.iter().find(|(known, _)| **known == *name).map(|(_, values)| &values[..])
+    }
+
+    /// How the model turns the output into a prediction: `input = scale x`, `prediction = skip x + out output`.
+    pub fn affine(&self) -> Affine {
+        self.op.affine
+    }
+}
+
+/// A denoiser: a network, or a closure around one.
+///
+/// The input has shape `[batch * branches, ..]` and the state's dtype and device; the output must have the same. The
+/// input's storage is written again after the call: a denoiser that keeps it must copy it.
+pub trait Denoiser {
+    /// The network's output.
+    fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor>;
+}
+
+impl<F> Denoiser for F
+where
+    F: FnMut(&Tensor, &Call) -> candle_core::Result<Tensor>,
+{
+    fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
+        self(x, call)
+    }
+}

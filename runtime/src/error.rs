@@ -1,0 +1,81 @@
+//! What can go wrong when a sampler runs.
+
+use samp_compiler::backend::BackendError;
+use samp_compiler::compile::Failure;
+
+use crate::device::DeviceError;
+
+/// Why a sampler does not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The sampler or its pipeline is wrong.
+    #[error("{0}")]
+    Program(Box<Failure>),
+    /// The denoiser failed.
+    #[error("the denoiser failed at step {} of {steps}: {source}", step + 1)]
+    Denoiser {
+        /// The step, from 0.
+        step: usize,
+        /// How many there are.
+        steps: usize,
+        /// What it said.
+        source: candle_core::Error,
+    },
+    /// The denoiser gave something else than asked for.
+    #[error("the denoiser returned {found} at step {} of {steps}, expected {expected}", step + 1)]
+    DenoiserOutput {
+        /// The step, from 0.
+        step: usize,
+        /// How many there are.
+        steps: usize,
+        /// What it should have been.
+        expected: String,
+        /// What it was.
+        found: String,
+    },
+    /// A tensor given by the caller does not fit.
+    #[error("{what} is {found}, expected {expected}")]
+    Tensor {
+        /// Which one.
+        what: String,
+        /// What it should have been.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// A tensor of the caller is missing.
+    #[error("the input `{0}` is not given")]
+    MissingInput(String),
+    /// A run asks for more noise than the caller gave.
+    #[error("the run makes draw {draw}, and {given} rows of noise are given")]
+    MissingNoise {
+        /// The draw, from 0.
+        draw: usize,
+        /// How many rows there are.
+        given: usize,
+    },
+    /// There is no such network.
+    #[error("there is no network called `{name}`; there are {known}")]
+    UnknownNetwork {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A kernel could not be compiled.
+    #[error("{0}")]
+    Backend(#[from] BackendError),
+    /// A kernel could not be run.
+    #[error("{0}")]
+    Device(#[from] DeviceError),
+    /// A tensor operation failed.
+    #[error("{0}")]
+    Candle(#[from] candle_core::Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Error::Program(Box::new(failure))
+    }
+}

@@ -1,0 +1,77 @@
+//! The networks that ship with the runtime, by the name that a pipeline's `network` slot gives.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use crate::denoiser::{Call, Denoiser};
+use crate::error::Error;
+use crate::models::digits::{self, DigitsNet};
+
+/// Names of the networks.
+pub const NAMES: &[&str] = &["digits"];
+
+/// A network with its weights, and what it is asked to draw.
+#[derive(Clone)]
+pub struct Network {
+    net: Arc<DigitsNet>,
+    classes: Vec<u32>,
+}
+
+impl Network {
+    /// The network of this name, with its own weights or those of a file.
+    ///
+    /// # Errors
+    /// If there is none, or its weights do not fit.
+    pub fn load(name: &str, weights: Option<&Path>) -> Result<Network, Error> {
+        if !NAMES.contains(&name) {
+            let known: Vec<String> = NAMES.iter().map(|name| format!("`{name}`")).collect();
+            return Err(Error::UnknownNetwork { name: name.to_owned(), known: known.join(", ") });
+        }
+        let net = match weights {
+            Some(path) => DigitsNet::from_file(path)?,
+            None => DigitsNet::shipped()?,
+        };
+        Ok(Network { net: Arc::new(net), classes: Vec::new() })
+    }
+
+    /// What each sample is to show: sample `k` of the whole run shows class `classes[k % len]`.
+    pub fn with_classes(mut self, classes: Vec<u32>) -> Network {
+        self.classes = classes;
+        self
+    }
+
+    /// The shape of one sample.
+    pub fn sample_shape(&self) -> [usize; 3] {
+        digits::SHAPE
+    }
+
+    /// How many classes it knows.
+    pub fn n_classes(&self) -> u32 {
+        digits::CLASSES
+    }
+
+    fn class(&self, sample: u64) -> u32 {
+        match self.classes.len() {
+            0 => digits::NO_CLASS,
+            n => self.classes[(sample % n as u64) as usize],
+        }
+    }
+}
+
+impl Denoiser for Network {
+    fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
+        let mut classes = Vec::with_capacity(x.dim(0)?);
+        for branch in call.branches() {
+            for row in 0..call.batch() {
+                let class = match &**branch {
+                    "uncond" => digits::NO_CLASS,
+                    _ => self.class(call.first_sample() + row as u64),
+                };
+                classes.push(class);
+            }
+        }
+        self.net.forward(x, call.time(), &classes)
+    }
+}

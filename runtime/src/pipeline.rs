@@ -1,0 +1,238 @@
+//! Building pipelines: names and options in, a compiled pipeline out.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use samp_compiler::backend::{Artifact, Dtype, Engine, compile_all};
+use samp_compiler::compile::{self, Request};
+use samp_compiler::hir::Slot;
+use samp_compiler::ir::plan::{Cost, LevelRow, Plan};
+use samp_compiler::machine::{GivenLevels, RunConfig};
+use samp_lang::diag::Diagnostic;
+use samp_lang::source::SourceMap;
+
+use crate::denoiser::Denoiser;
+use crate::error::Error;
+use crate::run::{Run, RunOptions};
+use crate::start::Start;
+
+/// A pipeline being put together. Slots take names of the standard library, expressions such as `ddim(eta = 1)`, and
+/// files such as `mine.samp`.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    request: Request,
+    config: RunConfig,
+    engine: Engine,
+    dtype: Dtype,
+    texts: Vec<(String, String)>,
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Pipeline::new()
+    }
+}
+
+impl Pipeline {
+    /// A pipeline with empty slots: `schedule`, `grid`, `model`, `sampler` and `steps` must be filled.
+    pub fn new() -> Self {
+        Pipeline {
+            request: Request::default(),
+            config: RunConfig::default(),
+            engine: Engine::best(),
+            dtype: Dtype::F32,
+            texts: Vec::new(),
+        }
+    }
+
+    /// A pipeline of the standard library, such as `digits`, or of a file, such as `mine.samp` or `mine.samp:name`.
+    pub fn named(name: impl Into<String>) -> Self {
+        let mut pipeline = Pipeline::new();
+        pipeline.request.pipeline = Some(name.into());
+        pipeline
+    }
+
+    /// Makes a text known under a file name, so that slots can name it without a file: `.text("mine.samp", "..")`.
+    pub fn text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.texts.push((name.into(), text.into()));
+        self
+    }
+
+    /// Fills a slot.
+    pub fn slot(mut self, slot: Slot, value: impl Into<String>) -> Self {
+        self.request.slots.retain(|(known, _)| *known != slot);
+        self.request.slots.push((slot, value.into()));
+        self
+    }
+
+    /// Fills the schedule.
+    pub fn schedule(self, value: impl Into<String>) -> Self {
+        self.slot(Slot::Schedule, value)
+    }
+
+    /// Fills the grid.
+    pub fn grid(self, value: impl Into<String>) -> Self {
+        self.slot(Slot::Grid, value)
+    }
+
+    /// Fills the model.
+    pub fn model(self, value: impl Into<String>) -> Self {
+        self.slot(Slot::Model, value)
+    }
+
+    /// Fills the guidance.
+    pub fn guidance(self, value: impl Into<String>) -> Self {
+        self.slot(Slot::Guidance, value)
+    }
+
+    /// Fills the sampler.
+    pub fn sampler(self, value: impl Into<String>) -> Self {
+        self.slot(Slot::Sampler, value)
+    }
+
+    /// The number of steps.
+    pub fn steps(self, steps: usize) -> Self {
+        self.slot(Slot::Steps, steps.to_string())
+    }
+
+    /// An option of what a slot holds: `.set("sampler.eta", "0.5")`; without a slot, of the pipeline itself.
+    pub fn set(mut self, option: impl Into<String>, value: impl ToString) -> Self {
+        self.request.sets.push((option.into(), value.to_string()));
+        self
+    }
+
+    /// Levels in place of the grid.
+    pub fn levels(mut self, levels: GivenLevels) -> Self {
+        self.config.levels = Some(levels);
+        self
+    }
+
+    /// Rows and columns of the latent, for grids that look at them.
+    pub fn size(mut self, height: usize, width: usize) -> Self {
+        self.config.size = (height as i64, width as i64);
+        self
+    }
+
+    /// What runs the kernels; the best for this machine by default.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// The dtype of the state; f32 by default.
+    pub fn dtype(mut self, dtype: Dtype) -> Self {
+        self.dtype = dtype;
+        self
+    }
+
+    /// Checks, plans and compiles everything.
+    ///
+    /// # Errors
+    /// [`Error::Program`] with every diagnostic if a file, name, option or grid is wrong.
+    pub fn compile(&self) -> Result<Compiled, Error> {
+        let loader = |path: &str| self.load(path);
+        let compiled = compile::compile(&self.request, &loader)?;
+        let planned = compiled.plan(&self.config)?;
+        let kernels: Vec<_> = planned.plan.kernels.values().cloned().collect();
+        let artifacts = compile_all(&kernels, self.engine, self.dtype)?;
+        let mut warnings = compiled.warnings;
+        warnings.extend(planned.warnings);
+        let plan = Arc::new(planned.plan);
+        Ok(Compiled { plan, artifacts, dtype: self.dtype, warnings, sources: compiled.sources })
+    }
+
+    fn load(&self, path: &str) -> Result<String, String> {
+        if let Some((_, text)) = self.texts.iter().find(|(name, _)| name == path) {
+            return Ok(text.clone());
+        }
+        read_text(path)
+    }
+}
+
+/// Reads a `.samp` file.
+///
+/// # Errors
+/// In plain words: it is not there, it is too large, it is not UTF-8.
+pub fn read_text(path: &str) -> Result<String, String> {
+    const MAX_BYTES: u64 = 1 << 20;
+    let meta = std::fs::metadata(path).map_err(|error| plain(&error))?;
+    if meta.is_dir() {
+        return Err("it is a folder".to_owned());
+    }
+    if meta.len() > MAX_BYTES {
+        return Err(format!("it has {} bytes, more than the {MAX_BYTES} that a `.samp` file may have", meta.len()));
+    }
+    let bytes = std::fs::read(path).map_err(|error| plain(&error))?;
+    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+}
+
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission is denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// A pipeline that can run: immutable, shareable, with its kernels compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) artifacts: Vec<Artifact>,
+    pub(crate) dtype: Dtype,
+    warnings: Vec<Diagnostic>,
+    sources: SourceMap,
+}
+
+impl Compiled {
+    /// Runs from start to end and gives the last sample, in the shape of the start.
+    ///
+    /// # Errors
+    /// If the denoiser fails or gives something that does not fit, or a tensor of the caller does not.
+    pub fn run(&self, start: Start, denoiser: impl Denoiser) -> Result<Tensor, Error> {
+        self.start(start, denoiser, RunOptions::default())?.finish()
+    }
+
+    /// A run to be taken step by step.
+    ///
+    /// # Errors
+    /// If a tensor of the caller does not fit.
+    pub fn start<D: Denoiser>(&self, start: Start, denoiser: D, options: RunOptions) -> Result<Run<'_, D>, Error> {
+        Run::new(self, start, denoiser, options)
+    }
+
+    /// The plan that is followed.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The levels, first to last.
+    pub fn levels(&self) -> &[LevelRow] {
+        &self.plan.levels
+    }
+
+    /// What a run costs.
+    pub fn cost(&self) -> Cost {
+        self.plan.cost
+    }
+
+    /// How many steps a run has.
+    pub fn n_steps(&self) -> usize {
+        self.plan.levels.len() - 1
+    }
+
+    /// The network that the pipeline names.
+    pub fn network(&self) -> Option<&str> {
+        self.plan.network.as_deref()
+    }
+
+    /// The dtype of the state.
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// What may be wrong, with the texts to show it in.
+    pub fn warnings(&self) -> (&[Diagnostic], &SourceMap) {
+        (&self.warnings, &self.sources)
+    }
+}

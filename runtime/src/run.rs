@@ -1,0 +1,290 @@
+//! A run: the plan followed, one operation after the other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Shape, Tensor};
+use samp_compiler::backend::Dtype;
+use samp_compiler::ir::plan::{CallOp, LaunchOp, LevelRow, PlanOp, Source};
+
+use crate::denoiser::{Call, Denoiser};
+use crate::device::{TensorDraw, TensorLaunch, cpu};
+use crate::error::Error;
+use crate::pipeline::Compiled;
+use crate::start::{INITIAL_STREAM, STEP_STREAM, Start, rows};
+
+/// What a caller may give a run.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Tensors for the `input`s of the pipeline, of the start's shape and dtype.
+    pub inputs: HashMap<String, Tensor>,
+    /// Noise in place of generated noise: row `k` is draw `k`, each of the start's shape.
+    pub noise: Option<Tensor>,
+    /// The most threads for kernels; all cores if 0. The result is the same for any number.
+    pub threads: usize,
+}
+
+/// A step that is done.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its number, from 0.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+    /// The level that the sample has reached.
+    pub level: LevelRow,
+    /// The sample, a copy.
+    pub x: Tensor,
+}
+
+/// A run under way. It is an iterator of steps; [`Run::finish`] goes to the end.
+pub struct Run<'p, D> {
+    compiled: &'p Compiled,
+    denoiser: D,
+    shape: Shape,
+    batch: usize,
+    seed: u64,
+    first_sample: u64,
+    threads: usize,
+    slots: Vec<Tensor>,
+    outputs: Vec<Option<Tensor>>,
+    inputs: HashMap<String, Tensor>,
+    noise: Vec<Tensor>,
+    emitted: Vec<(Arc<str>, Tensor)>,
+    at: usize,
+    failed: bool,
+}
+
+impl<'p, D: Denoiser> Run<'p, D> {
+    pub(crate) fn new(compiled: &'p Compiled, start: Start, denoiser: D, options: RunOptions) -> Result<Self, Error> {
+        let plan = &compiled.plan;
+        let shape = start.x.shape().clone();
+        let (batch, _) = rows(&shape)?;
+        let dtype = dtype(compiled.dtype);
+        fits("the start", &start.x, &shape, dtype)?;
+        let device = start.x.device().clone();
+        let slots = (0..plan.n_slots).map(|_| Tensor::zeros(&shape, dtype, &device)).collect::<Result<Vec<_>, _>>()?;
+        for name in &plan.inputs {
+            let input = options.inputs.get(&**name).ok_or_else(|| Error::MissingInput(name.to_string()))?;
+            fits(&format!("the input `{name}`"), input, &shape, dtype)?;
+        }
+        let noise = match &options.noise {
+            Some(noise) => given_noise(noise, &shape, dtype)?,
+            None => Vec::new(),
+        };
+        let threads = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let mut run = Run {
+            compiled,
+            denoiser,
+            shape,
+            batch,
+            seed: start.seed,
+            first_sample: start.first_sample,
+            threads,
+            slots,
+            outputs: vec![None; plan.cost.calls as usize],
+            inputs: options.inputs,
+            noise,
+            emitted: Vec::new(),
+            at: 0,
+            failed: false,
+        };
+        if options.noise.is_some() {
+            run.check_noise()?;
+        }
+        run.begin(&start, &device)?;
+        Ok(run)
+    }
+
+    /// The first sample: a copy of the caller's, or noise of the first level's size.
+    fn begin(&mut self, start: &Start, device: &Device) -> Result<(), Error> {
+        debug_assert_ne!(INITIAL_STREAM, STEP_STREAM);
+        if let Some(slot) = self.compiled.plan.start {
+            let sigma = self.compiled.plan.levels[0].sigma;
+            self.slots[slot.as_u32() as usize] = start.first(sigma)?.to_device(device)?.contiguous()?;
+        }
+        Ok(())
+    }
+
+    fn check_noise(&self) -> Result<(), Error> {
+        let draws = self.compiled.plan.ops.iter().filter_map(|op| match op {
+            PlanOp::Launch(launch) => launch.draws.iter().max(),
+            PlanOp::Call(_) | PlanOp::Drop { .. } | PlanOp::Step { .. } | PlanOp::Emit { .. } => None,
+        });
+        match draws.max() {
+            Some(draw) if *draw as usize >= self.noise.len() => {
+                Err(Error::MissingNoise { draw: *draw as usize, given: self.noise.len() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes to the end and gives the last sample.
+    ///
+    /// # Errors
+    /// As for the steps.
+    pub fn finish(mut self) -> Result<Tensor, Error> {
+        let mut last = None;
+        while let Some((_, x)) = self.advance()? {
+            last = Some(x);
+        }
+        match last {
+            Some(x) => Ok(x.copy()?),
+            None => Ok(Tensor::zeros(&self.shape, dtype(self.compiled.dtype), &Device::Cpu)?),
+        }
+    }
+
+    /// Tensors that the sampler has emitted so far, with their names.
+    pub fn emitted(&self) -> &[(Arc<str>, Tensor)] {
+        &self.emitted
+    }
+
+    /// Goes on to the end of the next step; gives its number and the run's own sample, which later steps overwrite.
+    fn advance(&mut self) -> Result<Option<(usize, Tensor)>, Error> {
+        let compiled = self.compiled;
+        while let Some(op) = compiled.plan.ops.get(self.at) {
+            self.at += 1;
+            match op {
+                PlanOp::Launch(launch) => self.launch(launch)?,
+                PlanOp::Call(call) => self.call(call)?,
+                PlanOp::Drop { call } => self.outputs[*call as usize] = None,
+                PlanOp::Step { step, x } => return Ok(Some((*step as usize, self.source(x)?))),
+                PlanOp::Emit { name, value } => {
+                    let value = self.source(value)?.copy()?;
+                    self.emitted.push((name.clone(), value));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn source(&self, source: &Source) -> Result<Tensor, Error> {
+        match source {
+            Source::Slot(slot) => Ok(self.slots[slot.as_u32() as usize].clone()),
+            Source::Output { call, branch } => {
+                let output = self.outputs[*call as usize].as_ref().expect("a verified plan reads outputs that are there");
+                Ok(output.narrow(0, *branch as usize * self.batch, self.batch)?)
+            }
+            Source::Input(name) => Ok(self.inputs[&**name].clone()),
+        }
+    }
+
+    fn launch(&mut self, op: &LaunchOp) -> Result<(), Error> {
+        let loads = op.loads.iter().map(|load| self.source(load)).collect::<Result<Vec<_>, _>>()?;
+        let loads: Vec<&Tensor> = loads.iter().collect();
+        let stores: Vec<&Tensor> = op.stores.iter().map(|slot| &self.slots[slot.as_u32() as usize]).collect();
+        let draws: Vec<TensorDraw<'_>> = op
+            .draws
+            .iter()
+            .map(|draw| match self.noise.get(*draw as usize) {
+                Some(noise) => TensorDraw::Given(noise),
+                None => TensorDraw::Generated { stream: STEP_STREAM, draw: *draw },
+            })
+            .collect();
+        let launch = TensorLaunch {
+            scalars: &op.scalars,
+            draws: &draws,
+            seed: self.seed,
+            first_sample: self.first_sample,
+            threads: self.threads,
+        };
+        let artifact = &self.compiled.artifacts[op.kernel.as_u32() as usize];
+        Ok(cpu::launch(artifact, &launch, &loads, &stores)?)
+    }
+
+    fn call(&mut self, op: &CallOp) -> Result<(), Error> {
+        let x = self.source(&op.input)?;
+        let branches = op.branches.len();
+        let input = if branches == 1 { x } else { Tensor::cat(&vec![x; branches], 0)? };
+        let call = Call::new(op, self.batch, self.first_sample);
+        let (step, steps) = (op.step as usize, self.compiled.n_steps());
+        let output = self.denoiser.denoise(&input, &call).map_err(|source| Error::Denoiser { step, steps, source })?;
+        let wrong = |expected: String, found: String| Error::DenoiserOutput { step, steps, expected, found };
+        if output.shape() != input.shape() {
+            return Err(wrong(format!("shape {:?}", input.dims()), format!("shape {:?}", output.dims())));
+        }
+        if output.dtype() != input.dtype() {
+            return Err(wrong(format!("dtype {}", input.dtype().as_str()), format!("dtype {}", output.dtype().as_str())));
+        }
+        if !output.device().same_device(input.device()) {
+            return Err(wrong("a tensor on the device of its input".to_owned(), "one on another device".to_owned()));
+        }
+        let output = output.contiguous()?;
+        if !all_finite(&output)? {
+            return Err(wrong("finite numbers".to_owned(), "NaN or infinity".to_owned()));
+        }
+        self.outputs[op.call as usize] = Some(output);
+        Ok(())
+    }
+}
+
+impl<D: Denoiser> Iterator for Run<'_, D> {
+    type Item = Result<Step, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let step = self.advance().and_then(|step| match step {
+            None => Ok(None),
+            Some((index, x)) => {
+                let level = self.compiled.plan.levels[index + 1];
+                Ok(Some(Step { index, of: self.compiled.n_steps(), level, x: x.copy()? }))
+            }
+        });
+        self.failed = step.is_err();
+        step.transpose()
+    }
+}
+
+pub(crate) fn dtype(dtype: Dtype) -> DType {
+    match dtype {
+        Dtype::F32 => DType::F32,
+        Dtype::F64 => DType::F64,
+    }
+}
+
+fn fits(what: &str, tensor: &Tensor, shape: &Shape, dtype: DType) -> Result<(), Error> {
+    let describe = |shape: &Shape, dtype: DType| format!("{:?} of {}", shape.dims(), dtype.as_str());
+    if tensor.shape() == shape && tensor.dtype() == dtype {
+        return Ok(());
+    }
+    let (expected, found) = (describe(shape, dtype), describe(tensor.shape(), tensor.dtype()));
+    Err(Error::Tensor { what: what.to_owned(), expected, found })
+}
+
+/// Rows of given noise, each in the shape of a sample.
+fn given_noise(noise: &Tensor, shape: &Shape, dtype: DType) -> Result<Vec<Tensor>, Error> {
+    let noise = noise.to_dtype(dtype)?.contiguous()?;
+    let (rows, elements) = rows(noise.shape())?;
+    if elements != shape.elem_count() {
+        return Err(Error::Tensor {
+            what: "a row of the noise".to_owned(),
+            expected: format!("{} elements", shape.elem_count()),
+            found: format!("{elements}"),
+        });
+    }
+    (0..rows).map(|row| Ok(noise.get(row)?.reshape(shape)?)).collect()
+}
+
+/// Looks at a tensor of the host; one on another device is not fetched for it.
+fn all_finite(tensor: &Tensor) -> Result<bool, Error> {
+    const F32_EXPONENT: u32 = 0x7f80_0000;
+    const F64_EXPONENT: u64 = 0x7ff0_0000_0000_0000;
+    let (storage, layout) = tensor.storage_and_layout();
+    let candle_core::Storage::Cpu(storage) = &*storage else { return Ok(true) };
+    let Some((from, to)) = layout.contiguous_offsets() else { return Ok(true) };
+    // No short circuit: this way the loop is a few vector instructions.
+    Ok(match storage {
+        candle_core::CpuStorage::F32(values) => {
+            !values[from..to].iter().fold(false, |bad, x| bad | (x.to_bits() & F32_EXPONENT == F32_EXPONENT))
+        }
+        candle_core::CpuStorage::F64(values) => {
+            !values[from..to].iter().fold(false, |bad, x| bad | (x.to_bits() & F64_EXPONENT == F64_EXPONENT))
+        }
+        _ => true,
+    })
+}

@@ -1,0 +1,299 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Checks, runs and shows diffusion samplers written in `.samp`.
+#[derive(Debug, Parser)]
+#[command(name = "sampc", version, max_term_width = 100)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check files, folders or standard input
+    Check(CheckArgs),
+    /// Run a pipeline and draw its pictures
+    Run(RunArgs),
+    /// List the standard library
+    List(ListArgs),
+    /// Explain a diagnostic code
+    Explain(ExplainArgs),
+    /// Show a stage of the compiler as text
+    Emit(EmitArgs),
+    /// Run a sampler on a denoiser with a closed form and write every step
+    Trace(TraceArgs),
+    /// Measure
+    Bench(BenchArgs),
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// With the source, for people
+    Human,
+    /// One line each
+    Short,
+    /// For programs
+    Json,
+}
+
+/// `sampc check`.
+#[derive(Debug, ClapArgs)]
+pub struct CheckArgs {
+    /// Files, folders, or `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+    /// Also say what was learned of each sampler
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Slots and options that replace those of a pipeline.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct SlotArgs {
+    /// Another sampler: a name, an expression such as `ddim(eta = 1)`, or a file
+    #[arg(long, value_name = "SAMPLER")]
+    pub sampler: Option<String>,
+    /// Another schedule
+    #[arg(long, value_name = "SCHEDULE")]
+    pub schedule: Option<String>,
+    /// Another grid
+    #[arg(long, value_name = "GRID")]
+    pub grid: Option<String>,
+    /// Another model: what the network's output means
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Another guidance
+    #[arg(long, value_name = "GUIDANCE")]
+    pub guidance: Option<String>,
+    /// The number of steps
+    #[arg(long, value_name = "N")]
+    pub steps: Option<i64>,
+    /// An option, such as `sampler.eta=0.5`; without a slot one of the pipeline
+    #[arg(long = "set", value_name = "ITEM.OPTION=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// `sampc run`.
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// A pipeline: `digits`, `mine.samp`, `mine.samp:name`
+    #[arg(default_value = "digits")]
+    pub pipeline: String,
+    /// The picture to write, a PNG
+    #[arg(long, short, value_name = "FILE", default_value = "out.png")]
+    pub output: PathBuf,
+    /// Other contents of the pipeline
+    #[command(flatten)]
+    pub slots: SlotArgs,
+    /// What to draw, such as `3` or `0,1,2`; all classes in turn if not given
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',')]
+    pub class: Vec<u32>,
+    /// How many pictures
+    #[arg(long, value_name = "N")]
+    pub count: Option<usize>,
+    /// How many are made at a time; the pictures are the same for any number
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub batch: usize,
+    /// The seed of all noise
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Threads for kernels, all cores if 0; the pictures are the same for any number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Another network than the pipeline names
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
+    /// Other weights, a safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// A tensor for an `input` of the pipeline: `NAME=FILE`, a safetensors file with one tensor
+    #[arg(long = "input", value_name = "NAME=FILE")]
+    pub inputs: Vec<String>,
+    /// No progress bar
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `sampc list`.
+#[derive(Debug, ClapArgs)]
+pub struct ListArgs {
+    /// Only one sort: `samplers`, `schedules`, `grids`, `models`, `guidance`, `pipelines`
+    pub sort: Option<String>,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// `sampc explain`.
+#[derive(Debug, ClapArgs)]
+pub struct ExplainArgs {
+    /// A code, such as `E0401`; all codes if none is given
+    pub code: Option<String>,
+}
+
+/// A stage of the compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// The syntax tree
+    Ast,
+    /// The resolved and typed tree
+    Hir,
+    /// Functions of SSA values, for any options and grid
+    Program,
+    /// One run: model calls and kernel launches
+    Plan,
+    /// The kernels of a run
+    Kernel,
+    /// The kernels as Cranelift functions
+    Clif,
+}
+
+/// `sampc emit`.
+#[derive(Debug, ClapArgs)]
+pub struct EmitArgs {
+    /// A file with a sampler or a pipeline, or the name of one of the standard library
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// The stage
+    #[arg(long, value_enum)]
+    pub stage: Stage,
+    /// Other contents of the pipeline
+    #[command(flatten)]
+    pub slots: SlotArgs,
+}
+
+/// The dtype of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DtypeArg {
+    /// 64 bits
+    F64,
+    /// 32 bits
+    F32,
+}
+
+/// What runs the kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackendArg {
+    /// The interpreter
+    Interp,
+    /// Cranelift
+    Clif,
+}
+
+/// `sampc trace`.
+#[derive(Debug, ClapArgs)]
+pub struct TraceArgs {
+    /// What is run; schedule `scaled_linear`, grid `karras`, model `x0` and 10 steps if not given
+    #[command(flatten)]
+    pub slots: SlotArgs,
+    /// Levels in place of the grid: `rho:14.61,9.2,0`, in `time`, `sigma`, `rho`, `lambda` or `alpha`
+    #[arg(long, value_name = "COORDINATE:LEVELS", allow_hyphen_values = true)]
+    pub levels: Option<String>,
+    /// The law of the data: `gauss:MEAN,STD`, `gmm:W,M,S;..`, `constant:C`
+    #[arg(long, value_name = "LAW", default_value = "gauss:0,1", allow_hyphen_values = true)]
+    pub denoiser: String,
+    /// The first sample: a safetensors file with `x`
+    #[arg(long, value_name = "FILE")]
+    pub init: Option<PathBuf>,
+    /// Draws in place of generated ones: a safetensors file with `noise`, draw k in row k
+    #[arg(long, value_name = "FILE")]
+    pub noise: Option<PathBuf>,
+    /// The shape of the sample
+    #[arg(long, value_name = "SHAPE", value_delimiter = ',', default_value = "1,4,8,8")]
+    pub shape: Vec<usize>,
+    /// The seed of all noise
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The dtype of the state
+    #[arg(long, value_enum, default_value = "f64")]
+    pub dtype: DtypeArg,
+    /// What runs the kernels
+    #[arg(long, value_enum)]
+    pub backend: Option<BackendArg>,
+    /// Where the steps go: a safetensors file with `x`, `levels`, `evals`, `draws`
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How the summary is written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// `sampc bench`.
+#[derive(Debug, ClapArgs)]
+pub struct BenchArgs {
+    /// What to measure
+    #[command(subcommand)]
+    pub what: BenchCommand,
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// One fused step against a hand-written loop, a copy and candle op by op
+    Step(BenchStepArgs),
+    /// A whole run without its model, per step
+    Run(BenchRunArgs),
+    /// From source to a plan with compiled kernels
+    Compile(BenchCompileArgs),
+}
+
+/// `sampc bench step`.
+#[derive(Debug, ClapArgs)]
+pub struct BenchStepArgs {
+    /// The sampler; the hand-written loop is that of `dpmpp_2m`
+    #[arg(long, default_value = "dpmpp_2m", value_parser = ["dpmpp_2m"])]
+    pub sampler: String,
+    /// Elements of the sample
+    #[arg(long, default_value_t = 16_777_216)]
+    pub elements: usize,
+    /// Threads
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// How often each is timed
+    #[arg(long, default_value_t = 15)]
+    pub rounds: usize,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// `sampc bench run`.
+#[derive(Debug, ClapArgs)]
+pub struct BenchRunArgs {
+    /// What is run
+    #[command(flatten)]
+    pub slots: SlotArgs,
+    /// Elements of the sample
+    #[arg(long, default_value_t = 16_384)]
+    pub elements: usize,
+    /// How often it is timed
+    #[arg(long, default_value_t = 50)]
+    pub rounds: usize,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// `sampc bench compile`.
+#[derive(Debug, ClapArgs)]
+pub struct BenchCompileArgs {
+    /// What is compiled
+    #[command(flatten)]
+    pub slots: SlotArgs,
+    /// How often it is timed
+    #[arg(long, default_value_t = 50)]
+    pub rounds: usize,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}

@@ -1,0 +1,130 @@
+//! `sampc run`: pictures.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use samp_runtime::networks::Network;
+use samp_runtime::{Compiled, Pipeline, RunOptions, Start};
+
+use crate::args::RunArgs;
+use crate::report::{Failed, warn};
+use crate::{output, picture, request};
+
+/// Pictures of each class when nothing else is asked for.
+const PER_CLASS: usize = 8;
+
+/// Runs a pipeline and writes its pictures.
+pub fn run(args: &RunArgs) -> Result<ExitCode, Failed> {
+    let begun = Instant::now();
+    if args.batch == 0 {
+        return Err(Failed::Usage("`--batch` is at least 1".to_owned()));
+    }
+    output::check(&args.output)?;
+    let pipeline = request::fill(Pipeline::named(&args.pipeline), &args.slots)?;
+    let compiled = pipeline.size(28, 28).compile()?;
+    let (warnings, sources) = compiled.warnings();
+    warn(warnings, sources);
+    let network = network(args, &compiled)?;
+    let (classes, columns) = classes(args, network.n_classes())?;
+    let count = args.count.unwrap_or(classes.len()).max(1);
+    let network = network.with_classes(classes);
+    let samples = draw(args, &compiled, &network, count)?;
+    output::write(&args.output, &picture::png(&samples, columns)?)?;
+    let cost = compiled.cost();
+    println!(
+        "{count} picture{} in {:.1} s: {} on {}, {} steps, {} evaluations each, seed {} -> {}",
+        if count == 1 { "" } else { "s" },
+        begun.elapsed().as_secs_f64(),
+        compiled.plan().sampler,
+        compiled.plan().schedule,
+        compiled.n_steps(),
+        cost.evals,
+        args.seed,
+        args.output.display(),
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn network(args: &RunArgs, compiled: &Compiled) -> Result<Network, Failed> {
+    let Some(name) = args.network.as_deref().or(compiled.network()) else {
+        let message = format!("the pipeline `{}` names no network; name one: `--network digits`", args.pipeline);
+        return Err(Failed::Usage(message));
+    };
+    Network::load(name, args.weights.as_deref()).map_err(|error| match error {
+        unknown @ samp_runtime::Error::UnknownNetwork { .. } => Failed::Usage(unknown.to_string()),
+        other => Failed::Found(other.to_string()),
+    })
+}
+
+/// The class of each picture, and how many stand in a row.
+fn classes(args: &RunArgs, known: u32) -> Result<(Vec<u32>, usize), Failed> {
+    if let Some(class) = args.class.iter().find(|class| **class >= known) {
+        return Err(Failed::Usage(format!("`--class {class}` is none of 0 to {}", known - 1)));
+    }
+    if args.class.is_empty() {
+        let rows = args.count.map_or(PER_CLASS, |count| count.div_ceil(known as usize));
+        let all = (0..rows).flat_map(|_| 0..known).collect();
+        return Ok((all, known as usize));
+    }
+    let columns = if args.class.len() > 1 { args.class.len() } else { PER_CLASS };
+    Ok((args.class.clone(), columns))
+}
+
+fn draw(args: &RunArgs, compiled: &Compiled, network: &Network, count: usize) -> Result<Tensor, Failed> {
+    let bar = progress(args, compiled, count);
+    let failed = |error: candle_core::Error| Failed::Found(error.to_string());
+    let mut parts = Vec::new();
+    let mut done = 0;
+    while done < count {
+        let batch = args.batch.min(count - done);
+        let [channels, height, width] = network.sample_shape();
+        let start = Start::noise_from(&Device::Cpu, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
+        let options = RunOptions { inputs: inputs(args, batch)?, noise: None, threads: args.threads };
+        let run = compiled.start(start, network.clone(), options)?;
+        let mut last = None;
+        for step in run {
+            last = Some(step?.x);
+            bar.inc(batch as u64);
+        }
+        parts.extend(last);
+        done += batch;
+    }
+    bar.finish_and_clear();
+    Tensor::cat(&parts, 0).map_err(failed)
+}
+
+/// Tensors of the caller, repeated for each sample.
+fn inputs(args: &RunArgs, batch: usize) -> Result<HashMap<String, Tensor>, Failed> {
+    let mut inputs = HashMap::new();
+    for input in &args.inputs {
+        let Some((name, path)) = input.split_once('=') else {
+            return Err(Failed::Usage(format!("`--input {input}` names no file; write `--input mask=mask.safetensors`")));
+        };
+        let tensor = crate::trace::load(path.as_ref(), None)?;
+        let failed = |error: candle_core::Error| Failed::Found(format!("`{path}`: {error}"));
+        let tensor = tensor.to_dtype(DType::F32).map_err(failed)?;
+        let tensor = match tensor.dims()[..] {
+            [height, width] => tensor.reshape((1, 1, height, width)).map_err(failed)?,
+            _ => tensor,
+        };
+        let tensor = if tensor.dims().first() == Some(&1) { tensor.repeat((batch, 1, 1, 1)).map_err(failed)? } else { tensor };
+        inputs.insert(name.to_owned(), tensor);
+    }
+    Ok(inputs)
+}
+
+fn progress(args: &RunArgs, compiled: &Compiled, count: usize) -> ProgressBar {
+    let total = (compiled.n_steps() * count) as u64;
+    let bar = ProgressBar::new(total);
+    if args.quiet || !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{msg} [{bar:40.cyan/dim}] {percent:>3} %  {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─"));
+    bar.set_message(format!("{} x {} steps", count, compiled.n_steps()));
+    bar
+}
