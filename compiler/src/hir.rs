@@ -382,6 +382,8 @@ pub struct Function {
     pub params: Vec<Opt>,
     /// Locals that hold the level of a parameter: `x: sample@s` binds `s`.
     pub levels: Vec<(Local, Local)>,
+    /// Parameters that must be at a level that is known otherwise: `x: sample@clean`.
+    pub held: Vec<(Local, Kind, Expr)>,
     /// What it names inside.
     pub frame: Frame,
     /// What it gives.
@@ -565,6 +567,8 @@ pub enum Operator {
     Pow,
     /// Negative.
     Neg,
+    /// A whole number as a real.
+    Widen,
     /// Two lists in one.
     Concat,
     /// Not.
@@ -579,7 +583,7 @@ pub enum Operator {
 
 impl Operator {
     /// Every operator with its word in the texts of the compiler.
-    pub const ALL: [(Operator, &'static str); 13] = [
+    pub const ALL: [(Operator, &'static str); 14] = [
         (Operator::Add, "add"),
         (Operator::Sub, "sub"),
         (Operator::Mul, "mul"),
@@ -588,6 +592,7 @@ impl Operator {
         (Operator::Mod, "mod"),
         (Operator::Pow, "pow"),
         (Operator::Neg, "neg"),
+        (Operator::Widen, "widen"),
         (Operator::Concat, "concat"),
         (Operator::Not, "not"),
         (Operator::Eq, "eq"),
@@ -608,7 +613,7 @@ impl Operator {
     /// How many operands it takes.
     pub fn arity(self) -> usize {
         match self {
-            Operator::Neg | Operator::Not => 1,
+            Operator::Neg | Operator::Not | Operator::Widen => 1,
             _ => 2,
         }
     }

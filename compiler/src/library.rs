@@ -182,6 +182,11 @@ impl<'l> Library<'l> {
         names
     }
 
+    /// Whether a file names this in a `use` that found nothing, which is reported already.
+    pub fn is_missing(&mut self, unit: UnitId, name: &str) -> bool {
+        self.uses(unit).iter().any(|(used, targets)| &**used == name && targets.is_empty())
+    }
+
     /// Reports names declared twice in a file, and imports that cannot be found.
     pub fn check_names(&mut self, unit: UnitId) {
         let module = self.module(unit);
@@ -260,6 +265,7 @@ impl<'l> Library<'l> {
                     let message = format!("`{}` names no part of the standard library", words.join("."));
                     let help = format!("use one of {}, or a file in quotes", folders.join(", "));
                     self.diagnostics.push(Diagnostic::new(Code::E0104, item.from_span, message).help(help));
+                    uses.extend(item.names.iter().map(|name| (name.text.clone(), Vec::new())));
                     return;
                 };
                 for name in &item.names {
@@ -281,6 +287,7 @@ impl<'l> Library<'l> {
                     found = found.help(format!("did you mean `{near}`?"));
                 }
                 self.diagnostics.push(found);
+                uses.push((name.text.clone(), Vec::new()));
             }
         }
     }
@@ -292,6 +299,7 @@ impl<'l> Library<'l> {
                 let message = format!("cannot read `{path}`: {reason}");
                 let found = Diagnostic::new(Code::E0104, item.from_span, message);
                 self.diagnostics.push(found.help("the path is relative to the file that names it"));
+                uses.extend(item.names.iter().map(|name| (name.text.clone(), Vec::new())));
                 return;
             }
         };

@@ -93,6 +93,16 @@ impl Case {
         self.sampler.split('(').next().unwrap_or(&self.sampler)
     }
 
+    /// Whether a level has no data: there, noise says nothing of the data, and x / alpha is not a number.
+    pub fn reaches_pure(&self) -> bool {
+        let is_pure = |level: &Level| match (self.coordinate, *level) {
+            (_, Level::Named(NamedLevel::Pure)) => true,
+            (Coordinate::Sigma, Level::At(sigma)) => sigma == 1.0,
+            (_, Level::Named(NamedLevel::Clean)) | (Coordinate::Time | Coordinate::Rho, Level::At(_)) => false,
+        };
+        self.levels.iter().any(is_pure)
+    }
+
     /// What is compiled: cases with the same text share it.
     pub fn program(&self) -> String {
         format!("{} {} {:?} {:?}", self.schedule, self.sampler, self.coordinate, self.levels)

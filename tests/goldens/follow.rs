@@ -22,7 +22,7 @@ pub struct How {
 }
 
 /// Compiles the program of a case.
-pub fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
+fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
     let coordinate = match case.coordinate {
         Coordinate::Time => hir::Coordinate::Time,
         Coordinate::Rho => hir::Coordinate::Rho,
@@ -46,13 +46,13 @@ pub fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
 }
 
 /// All states of a run, the start first.
-pub fn states(compiled: &Compiled, case: &Case) -> Result<Vec<Vec<f64>>, Error> {
+fn states(compiled: &Compiled, case: &Case) -> Result<Vec<Vec<f64>>, Error> {
     let dtype = match compiled.dtype() {
         Dtype::F32 => DType::F32,
         Dtype::F64 => DType::F64,
     };
-    let draws = compiled.cost().draws as usize;
-    if case.noise.as_ref().is_some_and(|n| n.len() != draws) { println!("DRAWS {} {} {:?}", case.sampler, draws, case.noise); }
+    // A plan leaves out draws whose factor is 0; the list of a case has them all.
+    let draws = case.noise.as_ref().map_or(0, Vec::len).max(compiled.cost().draws as usize);
     let noise = match draws {
         0 => None,
         draws => {
@@ -80,13 +80,13 @@ fn law(denoiser: Denoiser) -> Analytic {
 
 /// A state of a run beside the golden's.
 pub struct Pair {
-    pub ours: Vec<f64>,
-    pub golden: Vec<f64>,
+    ours: Vec<f64>,
+    golden: Vec<f64>,
 }
 
 impl Pair {
     /// The largest difference; infinite where one is not a number.
-    pub fn difference(&self) -> f64 {
+    fn difference(&self) -> f64 {
         assert_eq!(self.ours.len(), self.golden.len(), "as many columns as the golden has");
         let differences = self.ours.iter().zip(&self.golden).map(|(a, b)| (a - b).abs());
         differences.fold(0.0, |top, next| if next.is_nan() { f64::INFINITY } else { top.max(next) })
@@ -99,7 +99,7 @@ impl Pair {
 }
 
 /// What a case compares.
-pub fn pairs(goldens: &Goldens, id: &str, case: &Case, states: &[Vec<f64>]) -> Vec<Pair> {
+fn pairs(goldens: &Goldens, id: &str, case: &Case, states: &[Vec<f64>]) -> Vec<Pair> {
     let mut pairs = Vec::new();
     if !case.rows.is_empty() {
         let golden = goldens.rows(id, case, "traj");
@@ -149,9 +149,9 @@ pub fn follow<'a>(
     how: How,
     allowed: impl Fn(&Case, &Pair) -> f64 + Sync,
 ) -> Vec<Outcome<'a>> {
-    let mut programs: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (index, (_, case)) in cases.iter().enumerate() {
-        programs.entry(case.program()).or_default().push(index);
+    let mut programs: BTreeMap<String, Vec<(&'a str, &'a Case)>> = BTreeMap::new();
+    for &(id, case) in cases {
+        programs.entry(case.program()).or_default().push((id, case));
     }
     let one = |compiled: &Result<Compiled, Error>, id: &str, case: &Case| {
         let compiled = compiled.as_ref().map_err(ToString::to_string)?;
@@ -159,32 +159,18 @@ pub fn follow<'a>(
         let pairs = pairs(goldens, id, case, &states);
         Ok(pairs.iter().map(|pair| pair.difference() / allowed(case, pair)).fold(0.0, f64::max))
     };
-    let mut outcomes = in_parallel(&programs.into_values().collect::<Vec<_>>(), |members| {
-        let compiled = compile(cases[members[0]].1, how);
-        let outcome = |&index: &usize| {
-            let (id, case) = cases[index];
-            (index, Outcome { id, case, excess: one(&compiled, id, case) })
-        };
-        members.iter().map(outcome).collect::<Vec<_>>()
-    })
-    .concat_sorted();
-    outcomes.drain(..).map(|(_, outcome)| outcome).collect()
-}
-
-trait ConcatSorted<T> {
-    fn concat_sorted(self) -> Vec<(usize, T)>;
-}
-
-impl<T> ConcatSorted<T> for Vec<Vec<(usize, T)>> {
-    fn concat_sorted(self) -> Vec<(usize, T)> {
-        let mut all: Vec<_> = self.into_iter().flatten().collect();
-        all.sort_by_key(|(index, _)| *index);
-        all
-    }
+    let programs: Vec<Vec<(&str, &Case)>> = programs.into_values().collect();
+    let mut outcomes = in_parallel(&programs, |cases| {
+        let compiled = compile(cases[0].1, how);
+        let outcome = |&(id, case): &(&'a str, &'a Case)| Outcome { id, case, excess: one(&compiled, id, case) };
+        cases.iter().map(outcome).collect::<Vec<_>>()
+    });
+    outcomes.sort_by_key(|outcome| outcome.id);
+    outcomes
 }
 
 /// Does all of `work` on all cores; the answers come in no particular order.
-pub fn in_parallel<W: Sync, T: Send>(work: &[W], does: impl Fn(&W) -> T + Sync) -> Vec<T> {
+fn in_parallel<W: Sync, T: Send>(work: &[W], does: impl Fn(&W) -> Vec<T> + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(work.len()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -192,8 +178,8 @@ pub fn in_parallel<W: Sync, T: Send>(work: &[W], does: impl Fn(&W) -> T + Sync) 
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(piece) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let answer = does(piece);
-                    done.lock().expect("no thread panics with the lock").push(answer);
+                    let answers = does(piece);
+                    done.lock().expect("no thread panics with the lock").extend(answers);
                 }
             });
         }

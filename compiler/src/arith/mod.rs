@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 pub use real::Real;
 
+use samp_lang::source::Span;
+
 use crate::ir::op::Op;
 use crate::machine::level::Level;
 use crate::types::Kind;
@@ -45,6 +47,19 @@ pub enum ModelFault {
     NotAffine,
     /// The network's input is not a multiple of the sample.
     Input,
+}
+
+/// What a tensor is named as.
+#[derive(Clone, Debug)]
+pub struct Naming<R> {
+    /// The kind.
+    pub kind: Kind,
+    /// The level, where the kind has one or the tensor remembers one.
+    pub level: Option<Level<R>>,
+    /// The rule that names it is written in VE coordinates: there alpha is 1 and sigma is rho.
+    pub ve: bool,
+    /// Where it is named.
+    pub span: Span,
 }
 
 /// Why a tensor is kept beyond the place where it is made.
@@ -87,6 +102,14 @@ pub trait Arith: Sized {
         prediction: &Self::Tensor,
         kind: Kind,
     ) -> Result<(), ModelFault>;
+
+    /// A tensor is named as a kind: by an annotation, a `return`, a `<-`, or as the sample of a model call.
+    fn named(&mut self, _tensor: &Self::Tensor, _name: &Naming<Self::Real>) {}
+
+    /// A tensor is cast to a kind and believed to be one.
+    fn cast(&mut self, tensor: &Self::Tensor, _name: &Naming<Self::Real>) -> Self::Tensor {
+        tensor.clone()
+    }
 
     /// A tensor lives on beyond the place where it is made.
     fn keep(&mut self, _tensor: &Self::Tensor, _why: Keep) {}

@@ -140,6 +140,12 @@ impl Checker<'_> {
             Gives::Reals => Ty::Real.list(),
             Gives::SameList => values[0].ty.clone(),
         };
+        if let (Builtin::Dedup, Some(Ty::List(of))) = (builtin, values.first().map(|value| &value.ty)) {
+            if !matches!(**of, Ty::Int | Ty::Real | Ty::Level | Ty::Bool | Ty::Choice(_) | Ty::Error) {
+                self.mismatch(&values[0], "a list of numbers or levels");
+                return error_expr(span);
+            }
+        }
         let ty = if builtin == Builtin::Blend { self.blended(&values) } else { ty };
         let rate = rate_of(&values);
         make(span, ty, rate, ExprKind::Builtin(builtin, values))

@@ -20,6 +20,7 @@ impl Checker<'_> {
             _ => None,
         };
         let depth = scope.names.len();
+        let outer = scope.result.take();
         let mut rate = Rate::Const;
         let mut clauses = Vec::new();
         for each in &inner.clauses {
@@ -36,6 +37,7 @@ impl Checker<'_> {
         let condition = inner.condition.as_ref().map(|condition| Box::new(self.condition(scope, condition)));
         let element = self.expr(scope, &inner.element, want.as_ref());
         scope.names.truncate(depth);
+        scope.result = outer;
         rate = rate.max(element.rate).max(condition.as_ref().map_or(Rate::Const, |c| c.rate));
         let ty = self.reduced(reduce, &element);
         let element = Box::new(element);
@@ -123,7 +125,9 @@ impl Checker<'_> {
         let depth = scope.names.len();
         let local = self.declare(scope, &each.name, Ty::Real, rate, Role::Value);
         scope.used.insert(local);
+        let outer = scope.result.take();
         let body = Box::new(self.real(scope, &inner.element));
+        scope.result = outer;
         scope.names.truncate(depth);
         rate = rate.max(body.rate);
         make(span, Ty::Real, rate, ExprKind::Integral { local, low, high, body })

@@ -65,6 +65,9 @@ impl Checker<'_> {
             if let Some(item) = self.item_named(scope, *sort, name, span) {
                 return self.bind_item(scope, item, &[], span);
             }
+            if self.lib.is_missing(scope.unit, name) {
+                return error_expr(span);
+            }
             let known = self.lib.names(scope.unit, Namespace::Item(*sort));
             let mut found = Diagnostic::new(Code::E0101, span, format!("there is no {sort} called `{name}`"));
             if let Some(help) = did_you_mean(name, &known) {
@@ -134,7 +137,13 @@ impl Checker<'_> {
             Some(Ty::List(of)) => Some(&**of),
             _ => None,
         };
-        let entries: Vec<Expr> = entries.iter().map(|entry| self.expr(scope, entry, inner)).collect();
+        let entries: Vec<Expr> = entries
+            .iter()
+            .map(|entry| {
+                let value = self.expr(scope, entry, inner);
+                if inner == Some(&Ty::Real) { self.coerce(value, &Ty::Real) } else { value }
+            })
+            .collect();
         let mut ty = inner.cloned();
         for entry in &entries {
             ty = match ty {

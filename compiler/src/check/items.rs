@@ -38,6 +38,9 @@ impl Checker<'_> {
                 Written { ty: Ty::Error, level: None, bounds: None }
             }
         };
+        if scope.place == Place::Fn {
+            self.no_bounds(bounds.as_ref(), param.name.span);
+        }
         let default = param.default.as_ref().map(|default| {
             let value = self.expr(scope, default, Some(&ty));
             self.coerce(value, &ty)
@@ -55,6 +58,7 @@ impl Checker<'_> {
         let mut clock = None;
         let mut coordinates: Vec<(Coordinate, Expr)> = Vec::new();
         let mut inverse = None;
+        // Values that do not depend on the clock are computed before it is named, wherever they stand.
         for member in &item.members {
             match member {
                 ScheduleMember::Let(binding) => {
@@ -65,6 +69,13 @@ impl Checker<'_> {
                     let value = self.condition(&mut scope, condition);
                     lets.push(Stmt { span: condition.span, kind: crate::hir::StmtKind::Require(value) });
                 }
+                ScheduleMember::Clock { .. } | ScheduleMember::Curve { .. } | ScheduleMember::Inverse { .. } => {}
+            }
+        }
+        let without_clock = scope.names.clone();
+        for member in &item.members {
+            match member {
+                ScheduleMember::Let(_) | ScheduleMember::Require(_) => {}
                 ScheduleMember::Clock { name, domain } => {
                     if clock.is_some() {
                         self.error(Code::E0202, name.span, "a schedule has one `clock`");
@@ -88,11 +99,11 @@ impl Checker<'_> {
                     coordinates.push((found, self.real(&mut scope, value)));
                 }
                 ScheduleMember::Inverse { name, value } => {
-                    let depth = scope.names.len();
+                    let outer = std::mem::replace(&mut scope.names, without_clock.clone());
                     let local = self.declare(&mut scope, name, Ty::Real, Rate::Plan, Role::Value);
                     scope.used.insert(local);
                     let value = self.real(&mut scope, value);
-                    scope.names.truncate(depth);
+                    scope.names = outer;
                     if inverse.replace((local, value)).is_some() {
                         self.error(Code::E0202, name.span, "a schedule has one `inverse`");
                     }
@@ -256,7 +267,10 @@ impl Checker<'_> {
                 return;
             }
         };
+        let place = if slot == Slot::Start { Place::Start } else { Place::Pipeline };
+        let outer = std::mem::replace(&mut scope.place, place);
         let value = self.expr(scope, value, Some(&want));
+        scope.place = outer;
         let value = self.coerce(value, &want);
         pipeline.slots.push((slot, value));
     }
@@ -278,6 +292,7 @@ impl Checker<'_> {
 
     pub(crate) fn check_fn(&mut self, unit: UnitId, item: &ast::Function) -> FnId {
         let mut scope = Scope::new(unit, Place::Fn);
+        self.not_built_in(&item.name);
         for param in &item.params {
             if let Some(ast::Type { kind: ast::TypeKind::Choice(names), .. }) = &param.ty {
                 scope.choices.extend(names.iter().map(|name| name.text.clone()));
@@ -285,6 +300,7 @@ impl Checker<'_> {
         }
         let mut levels = Vec::new();
         let mut params = Vec::new();
+        let mut held = Vec::new();
         for param in &item.params {
             let (option, level) = self.option(&mut scope, param, Rate::Step);
             let of = option.local;
@@ -295,16 +311,22 @@ impl Checker<'_> {
                 let local = self.declare(&mut scope, &level.name, Ty::Level, Rate::Step, Role::Value);
                 scope.used.insert(local);
                 levels.push((local, of));
+            } else {
+                held.push((of, level));
             }
         }
+        let held = held
+            .into_iter()
+            .map(|(of, level)| {
+                scope.used.insert(of);
+                let Ty::Tensor(kind) = scope.frame.locals[of].ty else { return (of, Kind::Tensor, self.level_ref(&mut scope, &level)) };
+                (of, kind, self.level_ref(&mut scope, &level))
+            })
+            .collect();
         let (body, result) = match &item.result {
             Some(ty) => {
                 let written = self.ty(&mut scope, ty);
-                let level = written.level.as_ref().and_then(|level| scope.find(&level.name.text));
-                if let Some(level) = level {
-                    scope.used.insert(level);
-                }
-                let result = Returned { ty: written.ty, level };
+                let result = Returned { ty: written.ty, level: written.level };
                 (self.body(&mut scope, &item.body, &result, &item.name), result.ty)
             }
             None => self.inferred(&mut scope, &item.body, &item.name),
@@ -315,6 +337,7 @@ impl Checker<'_> {
             span: item.name.span,
             params,
             levels,
+            held,
             frame: scope.frame,
             result,
             body,
@@ -339,10 +362,12 @@ impl Checker<'_> {
 
     pub(crate) fn check_const(&mut self, unit: UnitId, item: &ast::Constant) -> ConstId {
         let mut scope = Scope::new(unit, Place::Const);
+        self.not_built_in(&item.name);
         let value = match &item.ty {
             None => self.expr(&mut scope, &item.value, None),
             Some(ty) => {
                 let written = self.ty(&mut scope, ty);
+                self.no_bounds(written.bounds.as_ref(), item.name.span);
                 let value = self.expr(&mut scope, &item.value, Some(&written.ty));
                 let mut value = self.coerce(value, &written.ty);
                 if value.ty != Ty::Error {
@@ -359,6 +384,29 @@ impl Checker<'_> {
         };
         self.check_used(&scope);
         self.hir.consts.push(Constant { name: item.name.text.clone(), value, frame: scope.frame })
+    }
+
+    /// Reports a function or constant that nothing could ever mean.
+    fn not_built_in(&mut self, name: &ast::Name) {
+        let text = &*name.text;
+        let form = matches!(text, "level" | "network" | "integral" | "pi" | "inf")
+            || crate::hir::Reduce::from_name(text).is_some()
+            || Coordinate::from_name(text).is_some()
+            || Kind::from_name(text).is_some_and(Kind::is_prediction);
+        let unsupported = crate::builtins::UNSUPPORTED.iter().any(|(known, _)| *known == text);
+        if form || unsupported || crate::builtins::Builtin::from_name(text).is_some() {
+            let found = Diagnostic::new(Code::E0103, name.span, format!("`{text}` is built in and cannot be declared"));
+            self.report(found.help("give it another name"));
+        }
+    }
+
+    /// Reports a range where none is looked at.
+    pub(crate) fn no_bounds(&mut self, bounds: Option<&crate::hir::Bounds>, span: Span) {
+        if let Some(bounds) = bounds {
+            let message = format!("the range {} stands where nothing looks at it", bounds.text);
+            let found = Diagnostic::new(Code::E0203, span, message);
+            self.report(found.help("ranges belong to options of items; elsewhere write `require`"));
+        }
     }
 
     pub(crate) fn add_item(&mut self, scope: Scope, sort: ItemSort, name: &ast::Name, doc: &str, options: Vec<Opt>, body: ItemBody) -> ItemId {

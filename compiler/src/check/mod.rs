@@ -63,12 +63,25 @@ impl<'l> Checker<'l> {
         self.lib.check_names(unit);
         let module = self.lib.module(unit);
         let mut items = Vec::new();
+        let before = self.diagnostics.len();
         for index in 0..module.items.len() {
             if let Some(Checked::Item(item)) = self.reference(ItemRef { unit, index }, None) {
                 items.push(item);
             }
         }
+        self.drop_consequences(unit, before);
         items
+    }
+
+    /// An item that did not parse is missing: names that are not found may be its, and are no mistakes of their own.
+    fn drop_consequences(&mut self, unit: UnitId, before: usize) {
+        let file = self.lib.file(unit);
+        let broken = self.lib.diagnostics.iter().any(|found| found.primary.span.file == file && matches!(found.code, Code::E0002 | Code::E0003));
+        if broken {
+            let kept = self.diagnostics.split_off(before);
+            let kept = kept.into_iter().filter(|found| !matches!(found.code, Code::E0101 | Code::W0107));
+            self.diagnostics.extend(kept);
+        }
     }
 
     /// Finds and checks an item by name.

@@ -76,7 +76,7 @@ impl Checker<'_> {
 
     /// `x0(x)`, `eps(x, uncond)`, `v(x, at = l)`.
     pub(crate) fn predict(&mut self, scope: &mut Scope, kind: Kind, args: &Args<'_>, span: Span) -> Expr {
-        if matches!(scope.place, Place::Const | Place::Grid | Place::Schedule | Place::Pipeline | Place::Model) {
+        if matches!(scope.place, Place::Const | Place::Grid | Place::Schedule | Place::Pipeline | Place::Start | Place::Model) {
             let message = format!("`{kind}` is a model call, and there is no model here");
             self.error(Code::E0101, span, message);
             return error_expr(span);

@@ -21,6 +21,7 @@ impl Checker<'_> {
         };
         let mut scope = Scope::new(unit, place);
         let options = self.options(&mut scope, &item.params, Rate::Plan);
+        let of_options = scope.names.clone();
         let ve = self.coordinates(item.coordinates.as_ref());
         let mut rule: Option<&ast::Rule> = None;
         for member in &item.members {
@@ -39,11 +40,23 @@ impl Checker<'_> {
         };
         let mut rules = self.signature(&mut scope, sort, rule, ve)?;
         for member in &item.members {
+            // Depths, first values and claims are of the options alone: they are looked at outside of any step.
+            let outer = match &member.kind {
+                MemberKind::History { .. } | MemberKind::State { .. } | MemberKind::Claim(_) => {
+                    Some(std::mem::replace(&mut scope.names, of_options.clone()))
+                }
+                _ => None,
+            };
             self.member(&mut scope, sort, &mut rules, member);
+            if let Some(outer) = outer {
+                let declared = scope.names.split_off(of_options.len());
+                scope.names = outer;
+                scope.names.extend(declared);
+            }
         }
         let level = match sort {
-            ItemSort::Sampler => rules.t,
-            _ if rules.gives.has_level() => Some(rules.s),
+            ItemSort::Sampler => rule.to.level.clone(),
+            _ if rules.gives.has_level() => rule.from.level.clone(),
             _ => None,
         };
         let result = Returned { ty: Ty::Tensor(rules.gives), level };
@@ -177,6 +190,7 @@ impl Checker<'_> {
 
     fn state(&mut self, scope: &mut Scope, rules: &mut Rules, name: &ast::Name, ty: &ast::Type, init: Option<&ast::Expr>) {
         let written = self.ty(scope, ty);
+        self.no_bounds(written.bounds.as_ref(), name.span);
         let init = init.map(|init| {
             let value = self.expr(scope, init, Some(&written.ty));
             self.coerce(value, &written.ty)

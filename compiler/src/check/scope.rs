@@ -36,16 +36,18 @@ pub(crate) enum Place {
     Guidance,
     Sampler,
     Pipeline,
+    /// The `start` of a pipeline, where the grid is known.
+    Start,
 }
 
 impl Place {
     pub(crate) fn has(self, position: Position) -> bool {
         match position {
             Position::First | Position::Last | Position::I => matches!(self, Place::Sampler | Place::Guidance),
-            Position::N => matches!(self, Place::Grid | Place::Sampler | Place::Guidance | Place::Pipeline),
-            Position::Grid => matches!(self, Place::Sampler | Place::Guidance | Place::Pipeline),
+            Position::N => matches!(self, Place::Grid | Place::Sampler | Place::Guidance | Place::Start),
+            Position::Grid => matches!(self, Place::Sampler | Place::Guidance | Place::Start),
             Position::Height | Position::Width => {
-                matches!(self, Place::Grid | Place::Sampler | Place::Guidance | Place::Pipeline)
+                matches!(self, Place::Grid | Place::Sampler | Place::Guidance | Place::Pipeline | Place::Start)
             }
             Position::Clean | Position::Pure | Position::Noisiest | Position::Cleanest => {
                 !matches!(self, Place::Schedule | Place::Const)
@@ -82,7 +84,7 @@ pub(crate) struct Scope {
 #[derive(Clone, Debug)]
 pub(crate) struct Returned {
     pub(crate) ty: Ty,
-    pub(crate) level: Option<Local>,
+    pub(crate) level: Option<ast::LevelRef>,
 }
 
 impl Scope {
@@ -186,6 +188,9 @@ impl Checker<'_> {
     pub(crate) fn unknown_name(&mut self, scope: &Scope, text: &str, span: Span, extra: Vec<Arc<str>>) {
         let mut known = scope.known();
         known.extend(extra);
+        if self.lib.is_missing(scope.unit, text) {
+            return;
+        }
         let mut found = Diagnostic::new(Code::E0101, span, format!("nothing is called `{text}` here"));
         if let Some(position) = Position::from_name(text) {
             let places = [(Place::Grid, "grid"), (Place::Sampler, "sampler"), (Place::Guidance, "guidance")];

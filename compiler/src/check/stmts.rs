@@ -86,7 +86,8 @@ impl Checker<'_> {
             }
             ast::StmtKind::Stages { name, .. } => {
                 self.unsupported(span, "`stages`");
-                self.declare(scope, name, Ty::Error, Rate::Elem, Role::Value);
+                let local = self.declare(scope, name, Ty::Error, Rate::Elem, Role::Var);
+                scope.used.insert(local);
                 return None;
             }
             ast::StmtKind::Estimate(_) => {
@@ -130,6 +131,7 @@ impl Checker<'_> {
             None => self.expr(scope, &binding.value, None),
             Some(ty) => {
                 let written = self.ty(scope, ty);
+                self.no_bounds(written.bounds.as_ref(), binding.name.span);
                 let value = self.expr(scope, &binding.value, Some(&written.ty));
                 let mut value = self.annotate(scope, value, &written.ty, written.level.as_ref());
                 if value.ty == Ty::Int && written.ty == Ty::Real {
@@ -163,10 +165,7 @@ impl Checker<'_> {
         if value.ty == Ty::Error {
             return value;
         }
-        let level = result.level.map(|local| {
-            scope.used.insert(local);
-            Box::new(super::exprs::make(value.span, Ty::Level, Rate::Step, ExprKind::Local(local)))
-        });
+        let level = result.level.as_ref().map(|level| Box::new(self.level_ref(scope, level)));
         super::types::named(value, kind, level)
     }
 

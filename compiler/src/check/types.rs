@@ -123,6 +123,9 @@ impl Checker<'_> {
 
     /// Makes a value stand where `want` is asked for, or reports that it cannot.
     pub(crate) fn coerce(&mut self, value: Expr, want: &Ty) -> Expr {
+        if value.ty == Ty::Int && *want == Ty::Real {
+            return widen(value);
+        }
         if value.ty.fits(want) {
             return value;
         }
@@ -200,6 +203,16 @@ impl Checker<'_> {
         let level = level.map(|level| Box::new(self.level_ref(scope, level)));
         named(value, kind, level)
     }
+}
+
+/// A whole number as a real.
+fn widen(value: Expr) -> Expr {
+    let (span, rate) = (value.span, value.rate);
+    let kind = match value.kind {
+        ExprKind::Int(number) => ExprKind::Real(number as f64),
+        _ => ExprKind::Operator(crate::hir::Operator::Widen, vec![value]),
+    };
+    Expr { span, ty: Ty::Real, rate, kind }
 }
 
 /// An expression with its kind named.

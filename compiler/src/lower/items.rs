@@ -213,6 +213,13 @@ impl<'h> Lower<'h> {
                 b.bind(*level, Access::Value(level_value));
             }
         }
+        for (param, kind, level) in &function.held {
+            let Access::Value(value) = b.access(*param) else { continue };
+            let level = self.expr(&mut b, level);
+            let op = Op::Name { kind: *kind, level: true };
+            let held = b.emit(op, vec![value, level], vec![], (Shape::Tensor(*kind), Rate::Elem), function.span);
+            b.bind(*param, Access::Value(held));
+        }
         let result = self.stmts(&mut b, &function.body);
         let run = self.program.funcs.push(b.finish(result));
         let code = FnCode { run, defaults };

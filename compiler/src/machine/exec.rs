@@ -8,7 +8,7 @@ use samp_lang::source::Span;
 
 use super::value::{ItemValue, Tensor, Value};
 use super::{MAX_DEPTH, Machine, Result, internal};
-use crate::arith::{Arith, Keep, Real};
+use crate::arith::{Arith, Keep, Naming, Real};
 use crate::hir::{Coordinate, Position, Reduce};
 use crate::ir::program::{Block, Func, Inst, Op, Value as Reg};
 use crate::types::Kind;
@@ -254,11 +254,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             }
             Op::Input(name) => match self.at.inputs.get(name) {
                 Some(tensor) => Value::Tensor(tensor.clone()),
-                None => {
-                    let message = format!("the input `{name}` is not given");
-                    let found = Diagnostic::new(Code::E0511, span, message);
-                    return Err(Box::new(found.help(format!("give it: `--input {name}=FILE`"))));
-                }
+                None => return Err(internal(span, "an input that no run gives")),
             },
             Op::Var | Op::Get => args[0].clone(),
             Op::Emit(name) => {
@@ -278,7 +274,6 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn position(&mut self, position: Position, span: Span) -> Result<Value<A>> {
-        let schedule = |machine: &Self| machine.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"));
         Ok(match position {
             Position::First => Value::Bool(self.instance().fresh),
             Position::Last => Value::Bool(self.at.i + 1 == self.at.n),
@@ -287,13 +282,13 @@ impl<'p, A: Arith> Machine<'p, A> {
             Position::Grid => Value::List(self.at.grid.clone()),
             Position::Clean => Value::Level(Rc::new(super::Level::clean())),
             Position::Pure => {
-                let schedule = schedule(self)?;
+                let schedule = self.schedule_here(span)?;
                 let level = schedule.family.and_then(super::Level::pure);
                 let message = format!("the schedule `{}` has no level without data", schedule.name);
                 Value::Level(Rc::new(level.ok_or_else(|| Box::new(Diagnostic::new(Code::E0508, span, message)))?))
             }
-            Position::Noisiest => Value::Level(schedule(self)?.noisiest.clone()),
-            Position::Cleanest => Value::Level(schedule(self)?.cleanest.clone()),
+            Position::Noisiest => Value::Level(self.schedule_here(span)?.noisiest.clone()),
+            Position::Cleanest => Value::Level(self.schedule_here(span)?.cleanest.clone()),
             Position::Height => Value::Int(self.at.height),
             Position::Width => Value::Int(self.at.width),
         })
@@ -315,8 +310,13 @@ impl<'p, A: Arith> Machine<'p, A> {
             Coordinate::Lambda => level.lambda.clone(),
             Coordinate::Rho => level.rho.clone(),
             Coordinate::Time => {
-                let schedule = self.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"))?;
-                self.time_of(&schedule, &level)?
+                match &level.time {
+                    Some(time) => time.clone(),
+                    None => {
+                        let schedule = self.schedule_here(span)?;
+                        self.time_of(&schedule, &level)?
+                    }
+                }
             }
         }))
     }
@@ -327,13 +327,21 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn make_level(&mut self, coordinate: Coordinate, value: &Value<A>, span: Span) -> Result<Value<A>> {
-        let schedule = self.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"))?;
+        let schedule = self.schedule_here(span)?;
+        if self.at.ve && coordinate == Coordinate::Alpha {
+            let found = Diagnostic::new(Code::E0508, span, "alpha is 1 everywhere in a rule written `in ve`");
+            return Err(Box::new(found.help("make the level from `rho`, `lambda` or `time`")));
+        }
         let value = value.real().ok_or_else(|| internal(span, "a coordinate that is none"))?;
         let coordinate = if self.at.ve && coordinate == Coordinate::Sigma { Coordinate::Rho } else { coordinate };
-        let level = self.level_with(&schedule, coordinate, value);
+        let level = self.level_with(&schedule, coordinate, value.clone());
         let level = level.map_err(|mut found| {
             if found.code == Code::E0508 {
                 found.primary.span = span;
+                if value.to_f64().is_nan() && schedule.noisiest.is_pure() {
+                    let help = "the schedule begins without data, where rho is infinite: begin at `high = level(lambda = -9)`";
+                    found.help = Some(help.to_owned());
+                }
             }
             found
         })?;
@@ -341,8 +349,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn name(&mut self, args: &[Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
-        let Value::Tensor(tensor) = &args[0] else { return Err(internal(span, "a kind of no tensor")) };
-        let mut tensor = tensor.clone();
+        let mut tensor = self.as_tensor(&args[0], span)?;
         let named = match (level, args.get(1)) {
             (true, Some(Value::Level(level))) => Some(level.clone()),
             _ => None,
@@ -365,17 +372,37 @@ impl<'p, A: Arith> Machine<'p, A> {
         if named.is_some() {
             tensor.level = named;
         }
+        let naming = self.naming(&tensor, span);
+        self.arith.named(&tensor.data, &naming);
         Ok(Value::Tensor(tensor))
     }
 
+    /// A tensor; the sum of no tensors is zero everywhere.
+    fn as_tensor(&mut self, value: &Value<A>, span: Span) -> Result<Tensor<A>> {
+        match value {
+            Value::Tensor(tensor) => Ok(tensor.clone()),
+            Value::Int(0) => {
+                let data = self.arith.linear(&[], A::Real::from_f64(0.0));
+                Ok(self.tensor(data, Kind::Tensor, None))
+            }
+            _ => Err(internal(span, "a kind of no tensor")),
+        }
+    }
+
     fn cast(&mut self, args: &[Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
-        let Value::Tensor(tensor) = &args[0] else { return Err(internal(span, "a cast of no tensor")) };
-        let mut tensor = tensor.clone();
+        let mut tensor = self.as_tensor(&args[0], span)?;
         tensor.kind = kind;
         if let (true, Some(Value::Level(level))) = (level, args.get(1)) {
             tensor.level = Some(level.clone());
         }
+        let naming = self.naming(&tensor, span);
+        tensor.data = self.arith.cast(&tensor.data, &naming);
+        tensor.id = self.fresh_id();
         Ok(Value::Tensor(tensor))
+    }
+
+    pub(super) fn naming(&self, tensor: &Tensor<A>, span: Span) -> Naming<A::Real> {
+        Naming { kind: tensor.kind, level: tensor.level.as_deref().cloned(), ve: self.at.ve, span }
     }
 
     pub(super) fn no_level(&self, span: Span) -> Box<Diagnostic> {

@@ -60,6 +60,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let Some(b) = b else {
             return match operator {
                 Operator::Neg => Ok(Value::Real(-a)),
+                Operator::Widen => Ok(Value::Real(a)),
                 _ => Err(internal(span, "an operator of one operand")),
             };
         };
@@ -71,7 +72,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             Operator::Pow => Value::Real(a.pow(&b)),
             Operator::Lt => Value::Bool(a.to_f64() < b.to_f64()),
             Operator::Le => Value::Bool(a.to_f64() <= b.to_f64()),
-            Operator::Neg | Operator::Not | Operator::Eq | Operator::Concat | Operator::IntDiv | Operator::Mod => {
+            Operator::Neg | Operator::Widen | Operator::Not | Operator::Eq | Operator::Concat | Operator::IntDiv | Operator::Mod => {
                 return Err(internal(span, "an operator of numbers"));
             }
         })
@@ -88,7 +89,8 @@ impl<'p, A: Arith> Machine<'p, A> {
             _ => return Ok(None),
         };
         value.map(|value| Some(Value::Int(value))).ok_or_else(|| {
-            let what = if matches!(operator, Operator::IntDiv | Operator::Mod) { "a division by 0" } else { "a whole number too large" };
+            let by_zero = matches!(args, [_, Value::Int(0)]) && matches!(operator, Operator::IntDiv | Operator::Mod);
+            let what = if by_zero { "a division by 0" } else { "a whole number too large" };
             Box::new(Diagnostic::new(Code::E0504, span, format!("{what} here")))
         })
     }

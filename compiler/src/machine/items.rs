@@ -22,9 +22,10 @@ impl<'p, A: Arith> Machine<'p, A> {
             return Ok(options.clone());
         }
         let code = &self.program.items[item.item];
-        let outer = self.binding.replace(item.site);
+        let outer = (self.binding.replace(item.site), self.at.ve);
+        self.at.ve = matches!(&code.body, ItemBody::Rules(rules) if rules.ve);
         let options = self.call(code.bind, item.given.clone(), code.span.0);
-        self.binding = outer;
+        (self.binding, self.at.ve) = outer;
         let Value::List(options) = options? else { return Err(internal(code.span.0, "options that are no list")) };
         Ok(item.options.get_or_init(|| options).clone())
     }
@@ -149,14 +150,16 @@ impl<'p, A: Arith> Machine<'p, A> {
         let (Value::Item(sampler), Value::Tensor(x), Value::Level(t)) = (&args[0], &args[1], &args[2]) else {
             return Err(internal(span, "a step of no sampler"));
         };
-        if given {
-            if let Some(Value::Tensor(prediction)) = args.get(3) {
-                self.given = Some(prediction.data.clone());
+        let result = match (given, args.get(3)) {
+            (true, Some(Value::Tensor(prediction))) => {
+                let outer = self.given.replace(prediction.data.clone());
+                let result = self.step(sampler, x, t, span);
+                self.given = outer;
+                result?
             }
-        }
-        let result = self.step(sampler, x, t, span);
-        self.given = None;
-        let result = result?;
+            // What this step was given, its nested step may be the first to ask for.
+            _ => self.step(sampler, x, t, span)?,
+        };
         self.arith.keep(&result.data, Keep::Nested);
         Ok(Value::Tensor(result))
     }

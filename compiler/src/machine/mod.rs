@@ -85,6 +85,8 @@ pub(crate) struct Place<A: Arith> {
     pub(crate) ve: bool,
     /// Whose state is meant.
     pub(crate) instance: usize,
+    /// Named arguments of the guided call that is being answered.
+    pub(crate) passed: Vec<(Arc<str>, Vec<A::Real>)>,
     /// The model call that a `network` belongs to.
     pub(crate) call: Option<predict::OpenCall<A>>,
 }
@@ -130,6 +132,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 inputs: HashMap::new(),
                 ve: false,
                 instance: 0,
+                passed: Vec::new(),
                 call: None,
             },
             counts: Counts::default(),
@@ -155,6 +158,14 @@ impl<'p, A: Arith> Machine<'p, A> {
             return Err(Box::new(found.help("take fewer steps or rounds, or shorter lists")));
         }
         Ok(())
+    }
+
+    /// The schedule of the run, which names and options of a schedule do not have.
+    fn schedule_here(&self, span: Span) -> Result<Rc<Schedule<A>>> {
+        self.at.schedule.clone().ok_or_else(|| {
+            let found = Diagnostic::new(Code::E0508, span, "there are no levels here: no schedule is chosen yet");
+            Box::new(found.help("levels can be read in grids, rules and the slots of a pipeline beside its schedule"))
+        })
     }
 
     fn fresh_id(&mut self) -> u32 {

@@ -22,6 +22,8 @@ pub(crate) enum By {
     Branch(Arc<str>),
     /// A guidance, by its state.
     Guidance(usize),
+    /// The prediction that a step of this state was given.
+    Given(usize),
 }
 
 /// A model that is being asked.
@@ -45,9 +47,13 @@ impl<'p, A: Arith> Machine<'p, A> {
             (true, Some(Value::Level(level))) => Some(level.clone()),
             _ => None,
         };
-        let passed: Vec<(Arc<str>, Vec<A::Real>)> = names.iter().cloned().zip(rest.map(reals)).collect();
+        let mut passed: Vec<(Arc<str>, Vec<A::Real>)> = names.iter().cloned().zip(rest.map(reals)).collect();
+        // What was passed to a guidance goes on to the calls that it makes.
+        passed.extend(self.at.passed.iter().cloned());
         let Some(level) = told.clone().or_else(|| x.level.clone()) else { return Err(self.no_level(span)) };
-        let by = self.by(who.as_ref())?;
+        let naming = self.naming(x, span);
+        self.arith.named(&x.data, &naming);
+        let by = self.by(who.as_ref(), x.id)?;
         let index = match self.known(x.id, &by, told.as_deref(), &passed) {
             Some(index) => index,
             None => self.answer(x, &level, by, told.as_deref(), who.as_ref(), passed, span)?,
@@ -56,8 +62,11 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Value::Tensor(self.tensor(data, kind, Some(level))))
     }
 
-    fn by(&mut self, who: Option<&Value<A>>) -> Result<By> {
+    fn by(&mut self, who: Option<&Value<A>>, sample: u32) -> Result<By> {
+        let given = By::Given(self.at.instance);
+        let answered = self.answers.iter().any(|answer| answer.sample == sample && answer.by == given);
         Ok(match who {
+            None if self.given.is_some() || answered => given,
             None => By::Default,
             Some(Value::Word(branch)) => By::Branch(branch.clone()),
             Some(Value::Item(item)) => match &self.program.items[item.item].body {
@@ -99,20 +108,21 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn ask(&mut self, x: &Tensor<A>, level: &Rc<Level<A::Real>>, by: &By, who: Option<&Value<A>>, args: &[(Arc<str>, Vec<A::Real>)], span: Span) -> Result<(Kind, A::Tensor)> {
-        if let (By::Default, Some(given)) = (by, self.given.take()) {
-            return Ok((Kind::X0, given));
-        }
         match (by, who) {
+            (By::Given(_), _) => match self.given.take() {
+                Some(given) => Ok((Kind::X0, given)),
+                None => Err(internal(span, "a prediction that was given and is gone")),
+            },
             (By::Branch(branch), _) => self.ask_model(x, level, branch.clone(), args, span),
-            (By::Guidance(_), Some(Value::Item(guidance))) => self.guide(&guidance.clone(), x, level, span),
-            _ => match self.at.guidance.clone() {
-                Some(guidance) if args.is_empty() => self.guide(&guidance, x, level, span),
-                _ => self.ask_model(x, level, ONLY_BRANCH.into(), args, span),
+            (By::Guidance(_), Some(Value::Item(guidance))) => self.guide(&guidance.clone(), x, level, args, span),
+            (By::Default | By::Guidance(_), _) => match self.at.guidance.clone() {
+                Some(guidance) => self.guide(&guidance, x, level, args, span),
+                None => self.ask_model(x, level, ONLY_BRANCH.into(), args, span),
             },
         }
     }
 
-    fn guide(&mut self, guidance: &Rc<ItemValue<A>>, x: &Tensor<A>, level: &Rc<Level<A::Real>>, span: Span) -> Result<(Kind, A::Tensor)> {
+    fn guide(&mut self, guidance: &Rc<ItemValue<A>>, x: &Tensor<A>, level: &Rc<Level<A::Real>>, passed: &[(Arc<str>, Vec<A::Real>)], span: Span) -> Result<(Kind, A::Tensor)> {
         let ItemBody::Rules(code) = &self.program.items[guidance.item].body else { return Err(internal(span, "a guidance that is none")) };
         let instance = self.enter(guidance, code)?;
         let outer = std::mem::replace(&mut self.at.instance, instance);
@@ -120,19 +130,31 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.at.ve = code.ve;
         let mut args = self.instance().options.to_vec();
         args.extend([Value::Tensor(inner), Value::Level(level.clone())]);
+        let outer_passed = std::mem::replace(&mut self.at.passed, passed.to_vec());
         let result = self.call(code.run, args, span);
+        self.at.passed = outer_passed;
         self.at.ve = false;
         self.instances[instance].fresh = false;
         self.at.instance = outer;
         match result? {
-            Value::Tensor(result) => Ok((code.gives, result.data)),
+            Value::Tensor(result) => Ok((code.gives, self.from_rule(result.data, code.gives, code.ve, level))),
             _ => Err(internal(span, "a guidance that gives no tensor")),
         }
     }
 
+    /// A prediction of a rule in the schedule's own coordinates: in VE, v and score are of alpha = 1.
+    fn from_rule(&mut self, data: A::Tensor, kind: Kind, ve: bool, level: &Level<A::Real>) -> A::Tensor {
+        let factor = match kind {
+            Kind::V if ve => level.alpha.clone(),
+            Kind::Score if ve => A::Real::from_f64(1.0) / level.alpha.clone(),
+            _ => return data,
+        };
+        self.arith.linear(&[(factor, &data)], A::Real::from_f64(0.0))
+    }
+
     fn ask_model(&mut self, x: &Tensor<A>, level: &Rc<Level<A::Real>>, branch: Arc<str>, args: &[(Arc<str>, Vec<A::Real>)], span: Span) -> Result<(Kind, A::Tensor)> {
         self.counts.networks += 1;
-        let schedule = self.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"))?;
+        let schedule = self.schedule_here(span)?;
         let time = self.time_of(&schedule, level)?;
         let level = &Rc::new(Level { time: Some(time.clone()), ..(**level).clone() });
         let call = NetworkCall { branch: branch.clone(), time, level: (**level).clone(), args: args.to_vec() };
@@ -153,11 +175,12 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.at.ve = false;
         let call = std::mem::replace(&mut self.at.call, outer);
         let Value::Tensor(result) = result? else { return Err(internal(span, "a model that gives no tensor")) };
+        let data = self.from_rule(result.data, code.gives, code.ve, level);
         let Some((input, output)) = call.and_then(|call| call.network) else {
             let found = Diagnostic::new(Code::E0405, item.span.0, format!("the model `{}` does not call its network", item.name));
             return Err(Box::new(found.help("call it once: `network(x, time(s))`")));
         };
-        let fault = self.arith.predicted(&x.data, &input, &output, &result.data, code.gives);
+        let fault = self.arith.predicted(&x.data, &input, &output, &data, code.gives);
         fault.map_err(|fault| {
             let (message, help) = match fault {
                 ModelFault::NotAffine => (
@@ -171,7 +194,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             };
             Box::new(Diagnostic::new(Code::E0405, item.span.0, message).help(help))
         })?;
-        Ok((code.gives, result.data))
+        Ok((code.gives, data))
     }
 
     pub(super) fn network(&mut self, names: &[Arc<str>], args: &[Value<A>], span: Span) -> Result<Value<A>> {

@@ -80,20 +80,23 @@ impl<'p, A: Arith> Machine<'p, A> {
         let Value::List(options) = self.call(item.bind, given, span)? else { return Err(internal(span, "options that are no list")) };
         let mut items: Vec<(Slot, Rc<ItemValue<A>>)> = Vec::new();
         let mut asked = config.steps;
-        for (slot, func) in &code.slots {
+        // The schedule first: options of the other slots may read its levels.
+        let of_schedule = |(slot, _): &&(Slot, crate::ir::program::Func)| *slot == Slot::Schedule;
+        for (slot, func) in code.slots.iter().filter(of_schedule).chain(code.slots.iter().filter(|slot| !of_schedule(slot))) {
             if *slot == Slot::Steps && asked.is_some() {
                 continue;
             }
             match (slot, self.of_options(&options, *func, span)?) {
                 (Slot::Steps, Value::Int(n)) => asked = Some(n),
+                (Slot::Schedule, Value::Item(item)) => {
+                    self.at.schedule = Some(self.schedule_value(Some(&Value::Item(item)), span)?);
+                }
                 (slot, Value::Item(item)) => items.push((*slot, item)),
                 _ => return Err(internal(span, "a slot that holds something else")),
             }
         }
         let slot = |wanted| items.iter().find(|(slot, _)| *slot == wanted).map(|(_, item)| item.clone());
         let missing = || internal(span, "a slot that is not filled");
-        let schedule = Value::Item(slot(Slot::Schedule).ok_or_else(missing)?);
-        self.at.schedule = Some(self.schedule_value(Some(&schedule), span)?);
         self.at.model = slot(Slot::Model);
         self.at.guidance = slot(Slot::Guidance);
         let asked = asked.unwrap_or(0);
@@ -118,7 +121,40 @@ impl<'p, A: Arith> Machine<'p, A> {
             Some(func) => Some(self.started(&options, func, &levels[0], span)?),
         };
         let sampler = slot(Slot::Sampler).ok_or_else(missing)?;
+        self.check_branches(&sampler)?;
         Ok(Setup { levels, sampler, asked, start, warnings })
+    }
+
+    /// Sees that the guidance has every branch that the sampler names.
+    fn check_branches(&mut self, sampler: &Rc<ItemValue<A>>) -> Result<()> {
+        let mut known: Vec<Arc<str>> = vec![super::predict::ONLY_BRANCH.into()];
+        if let Some(guidance) = self.at.guidance.clone() {
+            self.branches(&guidance, &mut known)?;
+        }
+        let mut wanted = Vec::new();
+        self.branches(sampler, &mut wanted)?;
+        match wanted.iter().find(|branch| !known.contains(branch)) {
+            None => Ok(()),
+            Some(branch) => {
+                let message = format!("the sampler asks for the branch `{branch}`, which the pipeline's guidance does not have");
+                let found = Diagnostic::new(Code::E0404, sampler.site, message);
+                Err(Box::new(found.help("give the pipeline a guidance with that branch, such as `guidance cfg`")))
+            }
+        }
+    }
+
+    /// Branches that an item and the items in its options declare.
+    fn branches(&mut self, item: &Rc<ItemValue<A>>, into: &mut Vec<Arc<str>>) -> Result<()> {
+        let program = self.program;
+        if let ItemBody::Rules(code) = &program.items[item.item].body {
+            into.extend(code.branches.iter().cloned());
+        }
+        for option in self.options(item)?.iter() {
+            if let Value::Item(inner) = option {
+                self.branches(inner, into)?;
+            }
+        }
+        Ok(())
     }
 
     fn grid_levels(&mut self, grid: &Rc<ItemValue<A>>, asked: i64, span: Span) -> Result<Vec<Rc<Level<A::Real>>>> {

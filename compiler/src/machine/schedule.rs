@@ -157,6 +157,11 @@ impl<'p, A: Arith> Machine<'p, A> {
         if point.fract() == 0.0 {
             return self.raw_level(schedule, u);
         }
+        if schedule.family.is_none() {
+            let message = format!("the schedule `{}` has no level between the entries of its table", schedule.name);
+            let found = Diagnostic::new(Code::E0508, schedule.span, message);
+            return Err(Box::new(found.help("ask for whole clocks, or name its curve: `in vp`, `in ve` or `in flow`")));
+        }
         let below = point.floor();
         let at = (below as i64 - first) as usize;
         let pair = schedule.table.get(at).zip(schedule.table.get(at + 1));
@@ -235,6 +240,15 @@ impl<'p, A: Arith> Machine<'p, A> {
         };
         if clean {
             return Ok(Some(Level::clean()));
+        }
+        if let Clock::Table { low, high } = schedule.clock {
+            for k in low..high {
+                let level = self.raw_level(schedule, A::Real::from_f64(k as f64))?;
+                if (read(&level) - point).abs() <= 1e-9 * point.abs().max(1.0) {
+                    return Ok(Some(level));
+                }
+            }
+            return Ok(None);
         }
         self.bisect(schedule, point, read)
     }

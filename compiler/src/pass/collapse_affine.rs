@@ -111,7 +111,7 @@ impl Sum {
 
     /// The terms that are left, by tensor, and the constant.
     pub(crate) fn parts(mut self) -> (Vec<(f64, Node)>, f64) {
-        self.terms.retain(|(factor, size, _)| factor.abs() > ROUNDING * size);
+        self.terms.retain(|(factor, size, _)| !factor.is_finite() || factor.abs() > ROUNDING * size);
         self.terms.sort_by_key(|(_, _, node)| *node);
         (self.terms.into_iter().map(|(factor, _, node)| (factor, node)).collect(), self.constant)
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use samp_lang::diag::{Code, Diagnostic};
 
 use crate::arith::trace::{Node, NodeKind, Tape};
-use crate::ir::plan::{LevelRow, Plan};
+use crate::ir::plan::{LevelRow, Plan, PlanOp};
 use crate::ir::program::{ItemBody, ItemRef, Program};
 use crate::machine::level::Level;
 use crate::machine::{Machine, Result, RunConfig};
@@ -58,7 +58,23 @@ pub fn plan(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result<
     };
     let warnings = std::mem::take(&mut traced.warnings);
     let plan = assign::assign(&traced, &segments, network);
+    if let Some(step) = not_finite(&plan) {
+        let span = program.items[pipeline].span.0;
+        let message = format!("the coefficients of step {} grow beyond all numbers", step + 1);
+        let found = Diagnostic::new(Code::E0504, span, message);
+        return Err(Box::new(found.help("take levels that are closer to each other")));
+    }
+    #[cfg(debug_assertions)]
+    crate::ir::plan_verify::verify(&plan).expect("a plan keeps its invariants");
     Ok(Planned { plan, warnings })
+}
+
+/// The step of a launch with a coefficient that is not finite.
+fn not_finite(plan: &Plan) -> Option<u32> {
+    plan.ops.iter().find_map(|op| match op {
+        PlanOp::Launch(launch) => launch.scalars.iter().any(|scalar| !scalar.is_finite()).then_some(launch.step),
+        PlanOp::Call(_) | PlanOp::Drop { .. } | PlanOp::Step { .. } | PlanOp::Emit { .. } => None,
+    })
 }
 
 /// Traces a run of a pipeline.
@@ -66,7 +82,8 @@ pub fn trace(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result
     let mut machine = Machine::new(program, Tape::default());
     if let ItemBody::Pipeline(code) = &program.items[pipeline].body {
         for name in &code.inputs {
-            give(&mut machine, name, Kind::Sample);
+            let kind = code.start.map_or(Kind::Sample, |start| input_kind(program, start, name));
+            give(&mut machine, name, kind);
         }
     }
     for item in program.items.values() {

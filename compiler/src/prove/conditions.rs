@@ -289,5 +289,5 @@ pub(super) fn levels(condition: Condition) -> Vec<Rc<Level<f64>>> {
 
 /// Whether an error is the rule's; one that says what the rule needs of a grid or a caller is not.
 fn is_fault(error: &Diagnostic) -> bool {
-    !matches!(error.code, Code::E0505 | Code::E0511)
+    error.code != Code::E0505
 }

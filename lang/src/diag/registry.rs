@@ -103,7 +103,6 @@ registry! {
     E0508 Error "no such level";
     E0509 Error "too much work";
     E0510 Error "unusable grid";
-    E0511 Error "missing input";
     W0512 Warning "grid with another number of steps";
     W0513 Warning "model call that is never used";
 }
