@@ -1,3 +1,0 @@
-//! Placeholder.
-/// x
-pub fn print(p: &super::program::Program) -> String { format!("{p:?}") }
