@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::rate::Rate;
+
 /// What a tensor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -175,6 +177,17 @@ impl Ty {
     /// Any tensor.
     pub fn is_tensor(&self) -> bool {
         matches!(self, Ty::Tensor(_) | Ty::Error)
+    }
+
+    /// When a value of this type is known, made of what is known at `rate`. Nothing reads the content of a tensor into
+    /// a number, so what is no tensor is known on the plan.
+    pub fn rate(&self, rate: Rate) -> Rate {
+        match self {
+            Ty::Tensor(_) => Rate::Elem,
+            Ty::List(of) if rate == Rate::Elem => of.rate(rate),
+            Ty::Int | Ty::Real | Ty::Bool | Ty::Level | Ty::Str | Ty::Choice(_) | Ty::Branch => rate.min(Rate::Step),
+            Ty::List(_) | Ty::Fn(..) | Ty::Item(_) | Ty::None | Ty::Never | Ty::Error => rate,
+        }
     }
 
     /// Whether a value of this type may stand where `wanted` is asked for; kinds of tensors are looked at elsewhere.

@@ -338,15 +338,18 @@ impl Checker<'_> {
         }
         let outer = std::mem::replace(&mut scope.names, deferred.names.clone());
         let result = scope.result.take();
+        let in_lambda = std::mem::replace(&mut scope.in_lambda, true);
+        let rate = scope.place.rate();
         let locals: Vec<Local> = params
             .iter()
             .zip(&wanted)
-            .map(|(param, ty)| self.declare(scope, &param.name, ty.clone(), Rate::Step, Role::Value))
+            .map(|(param, ty)| self.declare(scope, &param.name, ty.clone(), rate, Role::Value))
             .collect();
         scope.used.extend(locals.iter().filter(|local| scope.frame.locals[**local].name.starts_with('_')).copied().collect::<Vec<_>>());
         let (block, ty, rate) = self.block(scope, &body, None);
         scope.names = outer;
         scope.result = result;
+        scope.in_lambda = in_lambda;
         scope.frame.lambdas[lambda] = Lambda { params: locals, body: block };
         scope.deferred[index].made = Some((wanted.clone(), ty.clone(), rate));
         (Ty::Fn(wanted, Box::new(ty)), rate)
@@ -533,7 +536,7 @@ impl Checker<'_> {
 
 /// An expression.
 pub(crate) fn make(span: Span, ty: Ty, rate: Rate, kind: ExprKind) -> Expr {
-    let rate = if let Ty::Tensor(_) = ty { Rate::Elem } else { rate };
+    let rate = ty.rate(rate);
     Expr { span, ty, rate, kind }
 }
 

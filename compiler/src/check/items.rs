@@ -26,7 +26,16 @@ impl Checker<'_> {
                 scope.choices.extend(names.iter().map(|name| name.text.clone()));
             }
         }
-        params.iter().map(|param| self.option(scope, param, rate).0).collect()
+        // Options are bound once, outside of any step: what they may read is what a grid may.
+        let outer = match scope.place {
+            Place::Sampler | Place::Guidance | Place::Model => Some(std::mem::replace(&mut scope.place, Place::Grid)),
+            _ => None,
+        };
+        let options = params.iter().map(|param| self.option(scope, param, rate).0).collect();
+        if let Some(outer) = outer {
+            scope.place = outer;
+        }
+        options
     }
 
     fn option(&mut self, scope: &mut Scope, param: &ast::Param, rate: Rate) -> (Opt, Option<ast::LevelRef>) {

@@ -41,6 +41,14 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// The latest rate of the scalars in such a body.
+    pub(crate) fn rate(self) -> Rate {
+        match self {
+            Place::Const | Place::Schedule | Place::Grid | Place::Pipeline | Place::Start => Rate::Plan,
+            Place::Fn | Place::Model | Place::Guidance | Place::Sampler => Rate::Step,
+        }
+    }
+
     pub(crate) fn has(self, position: Position) -> bool {
         match position {
             Position::First | Position::Last | Position::I => matches!(self, Place::Sampler | Place::Guidance),
@@ -76,6 +84,8 @@ pub(crate) struct Scope {
     pub(crate) choices: Vec<Arc<str>>,
     pub(crate) branches: Vec<Arc<str>>,
     pub(crate) deferred: Vec<Deferred>,
+    /// A function written in place is being checked.
+    pub(crate) in_lambda: bool,
     /// The type that a `return` must have, where one may stand.
     pub(crate) result: Option<Returned>,
 }
@@ -99,6 +109,7 @@ impl Scope {
             choices: Vec::new(),
             branches: Vec::new(),
             deferred: Vec::new(),
+            in_lambda: false,
             result: None,
         }
     }
@@ -132,11 +143,18 @@ impl Scope {
 impl Checker<'_> {
     /// Declares a local, and reports a name that may not be one.
     pub(crate) fn declare(&mut self, scope: &mut Scope, name: &ast::Name, ty: Ty, rate: Rate, role: Role) -> Local {
-        self.check_name(scope, name);
-        self.declare_unchecked(scope, name, ty, rate, role)
+        if self.check_name(scope, name) {
+            return self.declare_unchecked(scope, name, ty, rate, role);
+        }
+        // A reserved name keeps its own meaning, so that its uses are no further mistakes.
+        let local = self.declare_unchecked(scope, name, ty, rate, role);
+        scope.names.pop();
+        scope.used.insert(local);
+        local
     }
 
     pub(crate) fn declare_unchecked(&mut self, scope: &mut Scope, name: &ast::Name, ty: Ty, rate: Rate, role: Role) -> Local {
+        let rate = ty.rate(rate);
         let info = LocalInfo { name: name.text.clone(), span: name.span, ty, rate };
         let local = scope.frame.locals.push(info);
         scope.roles.push(role);
@@ -144,18 +162,21 @@ impl Checker<'_> {
         local
     }
 
-    fn check_name(&mut self, scope: &Scope, name: &ast::Name) {
+    /// Reports a name that may not be declared; a reserved one is not declared at all.
+    fn check_name(&mut self, scope: &Scope, name: &ast::Name) -> bool {
         let text = &*name.text;
         if let Some(first) = scope.find(text) {
             let span = scope.frame.locals[first].span;
             let found = Diagnostic::new(Code::E0102, name.span, format!("`{text}` is declared twice"))
                 .also(span, "first declared here")
                 .help("give one of them another name; `var` and `<-` replace a value");
-            return self.report(found);
+            self.report(found);
+            return true;
         }
         if scope.choices.iter().any(|choice| **choice == *text) {
             let found = Diagnostic::new(Code::E0105, name.span, format!("`{text}` hides a choice of an option"));
-            return self.report(found.help("give it another name"));
+            self.report(found.help("give it another name"));
+            return true;
         }
         let position = Position::from_name(text).is_some_and(|position| scope.place.has(position));
         if position || Coordinate::from_name(text).is_some() || is_view(text) || text == "network" {
@@ -170,7 +191,9 @@ impl Checker<'_> {
             };
             let found = Diagnostic::new(Code::E0103, name.span, format!("`{text}` {what} and cannot be declared"));
             self.report(found.help(reserved_help(text)));
+            return false;
         }
+        true
     }
 
     /// Warns of names that nothing reads.

@@ -180,6 +180,11 @@ impl Checker<'_> {
             self.report(found);
             return None;
         };
+        if scope.in_lambda {
+            let found = Diagnostic::new(Code::E0308, name.span, "a function written in place keeps nothing");
+            self.report(found.help("give the value back, and keep it where the function is called"));
+            return None;
+        }
         let info = scope.frame.locals[local].clone();
         if let ast::ExprKind::None = value.kind {
             scope.used.insert(local);

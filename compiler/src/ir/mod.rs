@@ -13,3 +13,4 @@ pub mod plan_text;
 pub mod plan_verify;
 pub mod program;
 pub mod program_text;
+pub mod program_verify;

@@ -35,16 +35,16 @@ impl<'h> Builder<'h> {
         Builder { frame, function, open, map: HashMap::new(), captures: Vec::new(), lambda: false }
     }
 
-    /// A function written in place; it reads what is kept the way its surroundings do.
+    /// A function written in place. Histories and states are captured like values: another item may call it.
     pub(crate) fn inner(&self, name: String) -> Self {
         let mut inner = Builder::new(name, self.frame);
         inner.lambda = true;
         for (local, access) in &self.map {
             match access {
-                Access::History(_) | Access::State(_) | Access::Input => {
+                Access::Input => {
                     inner.map.insert(*local, *access);
                 }
-                Access::Value(_) | Access::Var(_) => {}
+                Access::Value(_) | Access::Var(_) | Access::History(_) | Access::State(_) => {}
             }
         }
         inner
@@ -52,6 +52,11 @@ impl<'h> Builder<'h> {
 
     pub(crate) fn value(&mut self, shape: Shape, rate: Rate) -> Value {
         self.function.values.push(ValueInfo { shape, rate })
+    }
+
+    /// When a value is known.
+    pub(crate) fn rate(&self, value: Value) -> Rate {
+        self.function.values[value].rate
     }
 
     pub(crate) fn param(&mut self, local: Local) -> Value {

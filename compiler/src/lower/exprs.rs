@@ -221,7 +221,10 @@ impl Lower<'_> {
             let value = match (arg, default) {
                 (Some(arg), _) => self.expr(b, arg),
                 (None, Some(default)) => {
-                    b.emit(Op::Call(*default), values.clone(), vec![], (Shape::Real, Rate::Step), span)
+                    let value = self.hir.fns[id].params[values.len()].default.as_ref();
+                    let shape = value.map_or(Shape::None, |value| Shape::from(&value.ty));
+                    let rate = values.iter().map(|value| b.rate(*value).min(Rate::Step)).max();
+                    b.emit(Op::Call(*default), values.clone(), vec![], (shape, rate.unwrap_or(Rate::Const)), span)
                 }
                 (None, None) => b.emit(Op::None, vec![], vec![], (Shape::None, Rate::Const), span),
             };
@@ -239,7 +242,7 @@ impl Lower<'_> {
         let result = self.stmts(&mut inner, &code.body);
         let captures = inner.captures.clone();
         let func = self.program.funcs.push(inner.finish(result));
-        let captured = captures
+        let captured: Vec<Value> = captures
             .into_iter()
             .map(|local| {
                 let info = &b.frame.locals[local];
@@ -247,7 +250,9 @@ impl Lower<'_> {
                 self.local(b, local, out, span)
             })
             .collect();
-        b.emit(Op::Closure(func), captured, vec![], out, span)
+        // A function that is checked at its first call has the rate `const` where it is written.
+        let rate = captured.iter().map(|value| b.rate(*value)).fold(out.1, Rate::max);
+        b.emit(Op::Closure(func), captured, vec![], (out.0, rate), span)
     }
 
     fn choose(&mut self, b: &mut Builder<'_>, condition: Value, then: Block, otherwise: Block, out: Out, span: Span) -> Value {
@@ -266,7 +271,8 @@ impl Lower<'_> {
             [(None, block), ..] | [(Some(_), block)] => block,
             [(Some(pattern), block), rest @ ..] => {
                 let pattern = self.expr(b, pattern);
-                let equal = b.emit(Op::Operator(Operator::Eq), vec![value, pattern], vec![], (Shape::Bool, out.1.min(Rate::Step)), span);
+                let rate = b.rate(value).max(b.rate(pattern));
+                let equal = b.emit(Op::Operator(Operator::Eq), vec![value, pattern], vec![], (Shape::Bool, rate), span);
                 let then = self.block(b, block);
                 let otherwise = b.block(|b| {
                     let value = self.arms(b, value, rest, out, span);
