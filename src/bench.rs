@@ -45,7 +45,10 @@ fn step(args: &BenchStepArgs) -> Result<ExitCode, Failed> {
         println!("{out}");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{} step, {} elements, {} threads, ns per element (median of {})", args.sampler, args.elements, args.threads, args.rounds);
+    println!(
+        "{} step, {} elements, {} threads, ns per element (median of {})",
+        args.sampler, args.elements, args.threads, args.rounds
+    );
     println!("  fused kernel        {:8.3}", times.fused);
     println!("  hand-written loop   {:8.3}   {hand:.2} of its speed", times.hand);
     println!("  memory copy         {:8.3}   {:.2} times the fused step", times.copy, times.copy / times.fused);
@@ -56,7 +59,8 @@ fn step(args: &BenchStepArgs) -> Result<ExitCode, Failed> {
 fn run(args: &BenchRunArgs) -> Result<ExitCode, Failed> {
     let compiled = request::with_defaults(&args.slots, DEFAULTS)?.compile()?;
     let shape = (1, args.elements.max(1));
-    let output = Tensor::ones(shape, candle_core::DType::F32, &Device::Cpu).map_err(|error| Failed::Found(error.to_string()))?;
+    let output =
+        Tensor::ones(shape, candle_core::DType::F32, &Device::Cpu).map_err(|error| Failed::Found(error.to_string()))?;
     // A network that costs nothing: what is left is everything but the model.
     let free = |_: &Tensor, _: &Call| Ok(output.clone());
     let start = Start::noise(&Device::Cpu, shape, 0)?;
@@ -68,7 +72,16 @@ fn run(args: &BenchRunArgs) -> Result<ExitCode, Failed> {
         times.push(begun.elapsed().as_secs_f64() * 1e6 / compiled.n_steps() as f64);
     }
     let median = median(&mut times[1..]);
-    show(args.format, "us_per_step", median, &format!("{} on {} elements, everything but the model: {median:.2} us a step", compiled.plan().sampler, args.elements));
+    show(
+        args.format,
+        "us_per_step",
+        median,
+        &format!(
+            "{} on {} elements, everything but the model: {median:.2} us a step",
+            compiled.plan().sampler,
+            args.elements
+        ),
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -82,7 +95,12 @@ fn compile(args: &BenchCompileArgs) -> Result<ExitCode, Failed> {
     }
     let first = times[0];
     let median = median(&mut times);
-    show(args.format, "ms", median, &format!("source to plan with compiled kernels: {median:.2} ms, the first {first:.2} ms"));
+    show(
+        args.format,
+        "ms",
+        median,
+        &format!("source to plan with compiled kernels: {median:.2} ms, the first {first:.2} ms"),
+    );
     Ok(ExitCode::SUCCESS)
 }
 

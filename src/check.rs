@@ -106,7 +106,8 @@ fn facts(hir: &Hir, report: &Report) {
 }
 
 fn json(checker: &Checker<'_>, diagnostics: &[Diagnostic], reports: &[Report]) -> String {
-    let found: serde_json::Value = serde_json::from_str(&samp_lang::diag::render::json(diagnostics, &checker.lib.sources)).unwrap_or_default();
+    let found: serde_json::Value =
+        serde_json::from_str(&samp_lang::diag::render::json(diagnostics, &checker.lib.sources)).unwrap_or_default();
     let samplers: Vec<serde_json::Value> = reports
         .iter()
         .filter_map(|report| {
@@ -123,7 +124,8 @@ fn files(paths: &[String]) -> Result<Vec<String>, Failed> {
     for path in paths {
         if path != "-" && Path::new(path).is_dir() {
             let before = files.len();
-            collect(Path::new(path), &mut files).map_err(|error| Failed::Usage(format!("cannot read `{path}`: {error}")))?;
+            collect(Path::new(path), &mut files)
+                .map_err(|error| Failed::Usage(format!("cannot read `{path}`: {error}")))?;
             if files.len() == before {
                 return Err(Failed::Usage(format!("there are no `.samp` files in `{path}`")));
             }
@@ -159,5 +161,6 @@ fn text_of(path: &str) -> Result<String, String> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(format!("it has more than {MAX_BYTES} bytes"));
     }
-    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes)
+        .map_err(|error| format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
 }

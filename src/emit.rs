@@ -57,7 +57,11 @@ fn open(checker: &mut Checker<'_>, name: &str) -> Result<UnitId, Failed> {
     if name.ends_with(".samp") || Path::new(name).exists() {
         return checker.lib.load(name).map_err(|reason| Failed::Found(format!("cannot read `{name}`: {reason}")));
     }
-    for (_, _, folder) in [ItemSort::Sampler, ItemSort::Pipeline].map(|sort| ItemSort::ALL[sort as usize]).into_iter().chain(ItemSort::ALL) {
+    for (_, _, folder) in [ItemSort::Sampler, ItemSort::Pipeline]
+        .map(|sort| ItemSort::ALL[sort as usize])
+        .into_iter()
+        .chain(ItemSort::ALL)
+    {
         if let Some(unit) = checker.lib.std(&format!("{folder}/{name}.samp")) {
             return Ok(unit);
         }
@@ -97,7 +101,8 @@ fn compiled(name: &str, slots: &SlotArgs) -> Result<Compiled, Failed> {
     if is_pipeline(name, &loader)? {
         request.pipeline = Some(name.to_owned());
     } else {
-        let mut filled: Vec<(Slot, String)> = DEFAULTS.iter().map(|(slot, value)| (*slot, (*value).to_owned())).collect();
+        let mut filled: Vec<(Slot, String)> =
+            DEFAULTS.iter().map(|(slot, value)| (*slot, (*value).to_owned())).collect();
         filled.push((Slot::Sampler, name.to_owned()));
         filled.retain(|(slot, _)| !request.slots.iter().any(|(given, _)| given == slot));
         request.slots.extend(filled);

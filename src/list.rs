@@ -28,7 +28,9 @@ pub fn list(args: &ListArgs) -> Result<ExitCode, Failed> {
         Some(name) => {
             let found = ItemSort::from_folder(name).or_else(|| ItemSort::from_name(name));
             let folders: Vec<String> = ItemSort::ALL.iter().map(|(_, _, folder)| format!("`{folder}`")).collect();
-            vec![found.ok_or_else(|| Failed::Usage(format!("`{name}` is no part of the library; there are {}", folders.join(", "))))?]
+            vec![found.ok_or_else(|| {
+                Failed::Usage(format!("`{name}` is no part of the library; there are {}", folders.join(", ")))
+            })?]
         }
     };
     let mut rows = Vec::new();
@@ -56,7 +58,13 @@ pub fn rows_of(sort: ItemSort) -> Vec<Row> {
             _ => None,
         };
         let doc = checker.hir.items[item].doc.clone();
-        rows.push(Row { sort: sort.name(), name: name.to_owned(), about: first_sentence(&doc), paper: paper(&doc), facts });
+        rows.push(Row {
+            sort: sort.name(),
+            name: name.to_owned(),
+            about: first_sentence(&doc),
+            paper: paper(&doc),
+            facts,
+        });
     }
     rows
 }

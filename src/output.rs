@@ -12,7 +12,11 @@ pub fn check(path: &Path) -> Result<(), Failed> {
         return Err(Failed::Found(format!("cannot write `{}`: it is a folder", path.display())));
     }
     if !folder.is_dir() {
-        return Err(Failed::Found(format!("cannot write `{}`: there is no folder `{}`", path.display(), folder.display())));
+        return Err(Failed::Found(format!(
+            "cannot write `{}`: there is no folder `{}`",
+            path.display(),
+            folder.display()
+        )));
     }
     let probe = beside(path);
     fs::write(&probe, b"").map_err(|error| cannot(path, &error))?;

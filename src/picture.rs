@@ -17,11 +17,15 @@ pub fn png(samples: &Tensor, columns: usize) -> Result<Vec<u8>, Failed> {
     let [n, _, height, width] = dims[..] else {
         return Err(Failed::Found(format!("a picture is made of samples [n, 1, height, width], found {dims:?}")));
     };
-    let values = samples.narrow(1, 0, 1).and_then(|s| s.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()).map_err(failed)?;
+    let values = samples
+        .narrow(1, 0, 1)
+        .and_then(|s| s.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>())
+        .map_err(failed)?;
     let columns = columns.clamp(1, n.max(1));
     let rows = n.div_ceil(columns);
     let tile = |size: usize| size as u32 * ZOOM + GAP;
-    let mut picture = GrayImage::from_pixel(columns as u32 * tile(width) + GAP, rows as u32 * tile(height) + GAP, Luma([24]));
+    let mut picture =
+        GrayImage::from_pixel(columns as u32 * tile(width) + GAP, rows as u32 * tile(height) + GAP, Luma([24]));
     for (at, value) in values.iter().enumerate() {
         let (sample, inside) = (at / (height * width), at % (height * width));
         let x = (sample % columns) as u32 * tile(width) + GAP + (inside % width) as u32 * ZOOM;

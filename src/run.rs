@@ -82,7 +82,8 @@ fn draw(args: &RunArgs, compiled: &Compiled, network: &Network, count: usize) ->
     while done < count {
         let batch = args.batch.min(count - done);
         let [channels, height, width] = network.sample_shape();
-        let start = Start::noise_from(&Device::Cpu, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
+        let start =
+            Start::noise_from(&Device::Cpu, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
         let options = RunOptions { inputs: inputs(args, batch)?, noise: None, threads: args.threads };
         let run = compiled.start(start, network.clone(), options)?;
         let mut last = None;
@@ -102,7 +103,9 @@ fn inputs(args: &RunArgs, batch: usize) -> Result<HashMap<String, Tensor>, Faile
     let mut inputs = HashMap::new();
     for input in &args.inputs {
         let Some((name, path)) = input.split_once('=') else {
-            return Err(Failed::Usage(format!("`--input {input}` names no file; write `--input mask=mask.safetensors`")));
+            return Err(Failed::Usage(format!(
+                "`--input {input}` names no file; write `--input mask=mask.safetensors`"
+            )));
         };
         let tensor = crate::trace::load(path.as_ref(), None)?;
         let failed = |error: candle_core::Error| Failed::Found(format!("`{path}`: {error}"));
@@ -111,7 +114,8 @@ fn inputs(args: &RunArgs, batch: usize) -> Result<HashMap<String, Tensor>, Faile
             [height, width] => tensor.reshape((1, 1, height, width)).map_err(failed)?,
             _ => tensor,
         };
-        let tensor = if tensor.dims().first() == Some(&1) { tensor.repeat((batch, 1, 1, 1)).map_err(failed)? } else { tensor };
+        let tensor =
+            if tensor.dims().first() == Some(&1) { tensor.repeat((batch, 1, 1, 1)).map_err(failed)? } else { tensor };
         inputs.insert(name.to_owned(), tensor);
     }
     Ok(inputs)

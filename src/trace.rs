@@ -93,7 +93,9 @@ fn start(args: &TraceArgs, dtype: Dtype) -> Result<Start, Failed> {
     }
     let elements = args.shape.iter().try_fold(1usize, |total, size| total.checked_mul(*size));
     if args.shape.is_empty() || elements.is_none_or(|elements| elements == 0 || elements > 1 << 28) {
-        return Err(Failed::Usage("`--shape` is a list of sizes such as `1,4,8,8`, with at most 2^28 elements".to_owned()));
+        return Err(Failed::Usage(
+            "`--shape` is a list of sizes such as `1,4,8,8`, with at most 2^28 elements".to_owned(),
+        ));
     }
     Ok(Start::noise_from(&Device::Cpu, args.shape.clone(), args.seed, 0, dtype)?)
 }
@@ -138,7 +140,8 @@ fn spent(compiled: &Compiled) -> (Vec<u32>, Vec<u32>) {
 }
 
 fn safetensors(compiled: &Compiled, x: &Tensor) -> Result<Vec<u8>, Failed> {
-    let levels: Vec<f64> = compiled.levels().iter().flat_map(|row| [row.time, row.alpha, row.sigma, row.lambda]).collect();
+    let levels: Vec<f64> =
+        compiled.levels().iter().flat_map(|row| [row.time, row.alpha, row.sigma, row.lambda]).collect();
     let levels = Tensor::from_vec(levels, (compiled.levels().len(), 4), &Device::Cpu).map_err(candle)?;
     let (evals, draws) = spent(compiled);
     let steps = compiled.n_steps();
@@ -155,7 +158,8 @@ fn summary(args: &TraceArgs, compiled: &Compiled, x: &Tensor) -> Result<(), Fail
     let steps = compiled.n_steps();
     let cost = compiled.cost();
     let moments = |row: usize| -> Result<(f64, f64), Failed> {
-        let values = x.get(row).and_then(|x| x.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()).map_err(candle)?;
+        let values =
+            x.get(row).and_then(|x| x.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()).map_err(candle)?;
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         Ok((mean, (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt()))
@@ -178,12 +182,25 @@ fn summary(args: &TraceArgs, compiled: &Compiled, x: &Tensor) -> Result<(), Fail
         println!("{out}");
         return Ok(());
     }
-    println!("{} on {}, {steps} steps: {} evaluations, {} draws, {} launches", compiled.plan().sampler, compiled.plan().schedule, cost.evals, cost.draws, cost.launches);
+    println!(
+        "{} on {}, {steps} steps: {} evaluations, {} draws, {} launches",
+        compiled.plan().sampler,
+        compiled.plan().schedule,
+        cost.evals,
+        cost.draws,
+        cost.launches
+    );
     if args.format == Format::Human {
-        println!("{:>5} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}", "level", "time", "alpha", "sigma", "lambda", "mean", "std");
+        println!(
+            "{:>5} {:>12} {:>12} {:>12} {:>12} {:>12} {:>12}",
+            "level", "time", "alpha", "sigma", "lambda", "mean", "std"
+        );
         for (at, row) in compiled.levels().iter().enumerate() {
             let (mean, std) = moments(at)?;
-            println!("{at:>5} {:>12.6} {:>12.6} {:>12.6} {:>12.6} {mean:>12.6} {std:>12.6}", row.time, row.alpha, row.sigma, row.lambda);
+            println!(
+                "{at:>5} {:>12.6} {:>12.6} {:>12.6} {:>12.6} {mean:>12.6} {std:>12.6}",
+                row.time, row.alpha, row.sigma, row.lambda
+            );
         }
     }
     Ok(())

@@ -94,7 +94,11 @@ impl Assemble<'_> {
         let at = Span { file: lib.file(unit), start: 0, end: 0 };
         let mut pipeline = match &request.pipeline {
             Some(name) => self.base(unit, name)?,
-            None => ast::Pipeline { name: ast::Name { text: "run".into(), span: at }, params: Vec::new(), members: Vec::new() },
+            None => ast::Pipeline {
+                name: ast::Name { text: "run".into(), span: at },
+                params: Vec::new(),
+                members: Vec::new(),
+            },
         };
         let mut failed = false;
         for (slot, value) in &request.slots {
@@ -133,7 +137,8 @@ impl Assemble<'_> {
         }
         let Some(found) = self.checker.lib.std(&format!("pipelines/{name}.samp")) else {
             let span = self.text("pipeline", name);
-            let near = suggest::nearest(name, std_names(ItemSort::Pipeline)).map(|near| format!("did you mean `{near}`?"));
+            let near =
+                suggest::nearest(name, std_names(ItemSort::Pipeline)).map(|near| format!("did you mean `{near}`?"));
             let help = near.unwrap_or_else(|| {
                 let names: Vec<String> = std_names(ItemSort::Pipeline).map(|name| format!("`{name}`")).collect();
                 format!("pipelines are {}, and those of files: `mine.samp`", names.join(", "))
@@ -294,7 +299,14 @@ impl Assemble<'_> {
         None
     }
 
-    fn set_in_slot(&mut self, pipeline: &mut ast::Pipeline, slot: Slot, option: &str, value: ast::Expr, span: Span) -> Option<()> {
+    fn set_in_slot(
+        &mut self,
+        pipeline: &mut ast::Pipeline,
+        slot: Slot,
+        option: &str,
+        value: ast::Expr,
+        span: Span,
+    ) -> Option<()> {
         let found = pipeline.members.iter_mut().find_map(|member| match member {
             PipelineMember::Slot { slot: name, value } if *name.text == *slot.name() => Some(value),
             _ => None,

@@ -175,7 +175,9 @@ impl<'l> Library<'l> {
         }
         match space {
             Namespace::Item(sort) => names.extend(std_names(sort).map(Arc::from)),
-            Namespace::Value => names.extend(self.std(PRELUDE).map(|unit| own(&self.units[unit.0])).unwrap_or_default()),
+            Namespace::Value => {
+                names.extend(self.std(PRELUDE).map(|unit| own(&self.units[unit.0])).unwrap_or_default())
+            }
         }
         names.sort();
         names.dedup();
@@ -217,7 +219,15 @@ impl<'l> Library<'l> {
             }
         }
         let id = UnitId(self.units.len());
-        self.units.push(Unit { file, path: path.clone(), std, module: Arc::new(module), names, uses: None, links: Vec::new() });
+        self.units.push(Unit {
+            file,
+            path: path.clone(),
+            std,
+            module: Arc::new(module),
+            names,
+            uses: None,
+            links: Vec::new(),
+        });
         self.by_path.insert(path, id);
         id
     }

@@ -52,7 +52,9 @@ impl Analytic {
                 })
                 .collect()
         };
-        let positive = |std: f64| if std >= 0.0 { Ok(std) } else { Err(format!("a standard deviation is 0 or more, found {std}")) };
+        let positive = |std: f64| {
+            if std >= 0.0 { Ok(std) } else { Err(format!("a standard deviation is 0 or more, found {std}")) }
+        };
         match name {
             "gauss" => match numbers(rest)?[..] {
                 [mean, std] => Ok(Analytic::Gauss { mean, std: positive(std)? }),
@@ -61,7 +63,9 @@ impl Analytic {
             "gmm" => {
                 let component = |part: &str| match numbers(part)?[..] {
                     [weight, mean, std] if weight > 0.0 => Ok(Component { weight, mean, std: positive(std)? }),
-                    _ => Err(format!("a component of `gmm` is a positive weight, a mean and a standard deviation; {expected}")),
+                    _ => Err(format!(
+                        "a component of `gmm` is a positive weight, a mean and a standard deviation; {expected}"
+                    )),
                 };
                 Ok(Analytic::Mixture(rest.split(';').map(component).collect::<Result<_, _>>()?))
             }

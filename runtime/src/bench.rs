@@ -89,9 +89,7 @@ pub fn bench_step(bench: &StepBench) -> Result<StepTimes, BenchError> {
 
     let mut times: [Vec<f64>; 4] = Default::default();
     for _ in 0..bench.rounds.max(1) {
-        times[0].push(time(calls, || {
-            tensors.step_fused(&artifact, bench.threads)
-        })?);
+        times[0].push(time(calls, || tensors.step_fused(&artifact, bench.threads))?);
         times[1].push(time(calls, || tensors.step_by_hand(bench.threads))?);
         times[2].push(time(calls, || tensors.step_in_candle().map(drop))?);
         times[3].push(time(calls, || {
@@ -100,13 +98,7 @@ pub fn bench_step(bench: &StepBench) -> Result<StepTimes, BenchError> {
         })?);
     }
     let [fused, hand, candle, copy] = times.map(|times| median(times) / n as f64);
-    Ok(StepTimes {
-        fused,
-        hand,
-        candle,
-        copy,
-        launch: time_launch(&artifact, bench.rounds)?,
-    })
+    Ok(StepTimes { fused, hand, candle, copy, launch: time_launch(&artifact, bench.rounds)? })
 }
 
 fn step_kernel() -> Kernel {
@@ -124,9 +116,7 @@ fn step_kernel() -> Kernel {
 }
 
 fn numbers(n: usize, salt: usize) -> Vec<f32> {
-    (0..n)
-        .map(|i| ((i + 331 * salt) % 1000) as f32 * 1e-3 - 0.4)
-        .collect()
+    (0..n).map(|i| ((i + 331 * salt) % 1000) as f32 * 1e-3 - 0.4).collect()
 }
 
 /// The state and the network's output.
@@ -139,21 +129,11 @@ struct Tensors {
 impl Tensors {
     fn new(n: usize) -> candle_core::Result<Tensors> {
         let tensor = |salt| Tensor::from_vec(numbers(n, salt), (1, n), &Device::Cpu);
-        Ok(Tensors {
-            x: tensor(0)?,
-            f: tensor(1)?,
-            d: tensor(2)?,
-        })
+        Ok(Tensors { x: tensor(0)?, f: tensor(1)?, d: tensor(2)? })
     }
 
     fn step_fused(&self, artifact: &Artifact, threads: usize) -> Result<(), BenchError> {
-        let launch = TensorLaunch {
-            scalars: &COEFFICIENTS,
-            draws: &[],
-            seed: 0,
-            first_sample: 0,
-            threads,
-        };
+        let launch = TensorLaunch { scalars: &COEFFICIENTS, draws: &[], seed: 0, first_sample: 0, threads };
         let Tensors { x, f, d } = self;
         Ok(cpu::launch(artifact, &launch, &[x, f, d], &[x, d])?)
     }
@@ -192,10 +172,7 @@ fn step_by_hand(x: &mut [f32], f: &[f32], d: &mut [f32], threads: usize) {
         return hand_loop(x, f, d, coefficients);
     }
     let n = x.len().div_ceil(threads);
-    let parts = x
-        .par_chunks_mut(n)
-        .zip(f.par_chunks(n))
-        .zip(d.par_chunks_mut(n));
+    let parts = x.par_chunks_mut(n).zip(f.par_chunks(n)).zip(d.par_chunks_mut(n));
     parts.for_each(|((x, f), d)| hand_loop(x, f, d, coefficients));
 }
 
@@ -237,9 +214,7 @@ fn copy(source: &[f32], target: &mut [f32], threads: usize) {
 fn time_launch(artifact: &Artifact, rounds: usize) -> Result<f64, BenchError> {
     let tensors = Tensors::new(16)?;
     let turn = || time(10_000, || tensors.step_fused(artifact, 1));
-    let times = (0..rounds.max(1))
-        .map(|_| turn())
-        .collect::<Result<_, _>>()?;
+    let times = (0..rounds.max(1)).map(|_| turn()).collect::<Result<_, _>>()?;
     Ok(median(times))
 }
 
@@ -270,16 +245,8 @@ mod tests {
         let in_candle = fused.step_in_candle().unwrap();
         fused.step_fused(&artifact, 1).unwrap();
         by_hand.step_by_hand(1).unwrap();
-        let distance = |a: &Tensor, b: &Tensor| -> f32 {
-            (a - b)
-                .unwrap()
-                .abs()
-                .unwrap()
-                .max_all()
-                .unwrap()
-                .to_scalar()
-                .unwrap()
-        };
+        let distance =
+            |a: &Tensor, b: &Tensor| -> f32 { (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap() };
         assert!(distance(&fused.x, &by_hand.x) < 1e-6 && distance(&fused.d, &by_hand.d) < 1e-6);
         assert!(distance(&fused.x, &in_candle.0) < 1e-6);
         assert!(distance(&fused.d, &in_candle.1) < 1e-6);
@@ -287,24 +254,9 @@ mod tests {
 
     #[test]
     fn times_are_positive() {
-        let times = bench_step(&StepBench {
-            elements: 1 << 18,
-            threads: 2,
-            rounds: 1,
-        })
-        .unwrap();
-        let StepTimes {
-            fused,
-            hand,
-            candle,
-            copy,
-            launch,
-        } = times;
-        assert!(
-            [fused, hand, candle, copy, launch]
-                .iter()
-                .all(|&time| time > 0.0)
-        );
+        let times = bench_step(&StepBench { elements: 1 << 18, threads: 2, rounds: 1 }).unwrap();
+        let StepTimes { fused, hand, candle, copy, launch } = times;
+        assert!([fused, hand, candle, copy, launch].iter().all(|&time| time > 0.0));
         assert!(times.share_of_hand() > 0.0 && times.times_candle() > 0.0);
     }
 }

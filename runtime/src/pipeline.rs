@@ -163,7 +163,8 @@ pub fn read_text(path: &str) -> Result<String, String> {
         return Err(format!("it has {} bytes, more than the {MAX_BYTES} that a `.samp` file may have", meta.len()));
     }
     let bytes = std::fs::read(path).map_err(|error| plain(&error))?;
-    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes)
+        .map_err(|error| format!("it is not UTF-8 from byte {} on", error.utf8_error().valid_up_to()))
 }
 
 fn plain(error: &std::io::Error) -> String {

@@ -165,7 +165,8 @@ impl<'p, D: Denoiser> Run<'p, D> {
         match source {
             Source::Slot(slot) => Ok(self.slots[slot.as_u32() as usize].clone()),
             Source::Output { call, branch } => {
-                let output = self.outputs[*call as usize].as_ref().expect("a verified plan reads outputs that are there");
+                let output =
+                    self.outputs[*call as usize].as_ref().expect("a verified plan reads outputs that are there");
                 Ok(output.narrow(0, *branch as usize * self.batch, self.batch)?)
             }
             Source::Input(name) => Ok(self.inputs[&**name].clone()),
@@ -207,7 +208,10 @@ impl<'p, D: Denoiser> Run<'p, D> {
             return Err(wrong(format!("shape {:?}", input.dims()), format!("shape {:?}", output.dims())));
         }
         if output.dtype() != input.dtype() {
-            return Err(wrong(format!("dtype {}", input.dtype().as_str()), format!("dtype {}", output.dtype().as_str())));
+            return Err(wrong(
+                format!("dtype {}", input.dtype().as_str()),
+                format!("dtype {}", output.dtype().as_str()),
+            ));
         }
         if !output.device().same_device(input.device()) {
             return Err(wrong("a tensor on the device of its input".to_owned(), "one on another device".to_owned()));

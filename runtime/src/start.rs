@@ -28,7 +28,13 @@ impl Start {
     }
 
     /// As [`Start::noise`], for samples from `first_sample` on, in f32 or f64.
-    pub fn noise_from(device: &Device, shape: impl Into<Shape>, seed: u64, first_sample: u64, dtype: DType) -> Result<Start, Error> {
+    pub fn noise_from(
+        device: &Device,
+        shape: impl Into<Shape>,
+        seed: u64,
+        first_sample: u64,
+        dtype: DType,
+    ) -> Result<Start, Error> {
         let shape = shape.into();
         let (batch, elements) = rows(&shape)?;
         let mut values = vec![0f32; batch * elements];

@@ -33,13 +33,7 @@ fn artifact(text: &str, dtype: Dtype) -> Artifact {
 }
 
 fn plain(scalars: &[f64]) -> TensorLaunch<'_> {
-    TensorLaunch {
-        scalars,
-        draws: &[],
-        seed: 7,
-        first_sample: 0,
-        threads: 1,
-    }
+    TensorLaunch { scalars, draws: &[], seed: 7, first_sample: 0, threads: 1 }
 }
 
 fn range(shape: (usize, usize), dtype: DType) -> Tensor {
@@ -73,18 +67,12 @@ fn outputs_are_written_into_their_tensors() {
 
 #[test]
 fn both_outputs_may_be_in_place() {
-    let (x, y) = (
-        range((2, 5), DType::F32),
-        (range((2, 5), DType::F32) * 2.0).unwrap(),
-    );
+    let (x, y) = (range((2, 5), DType::F32), (range((2, 5), DType::F32) * 2.0).unwrap());
     let (before_x, before_y) = (numbers(&x), numbers(&y));
     let mix = artifact(MIX, Dtype::F32);
     cpu::launch(&mix, &plain(&[2.0, 3.0]), &[&x, &y], &[&x, &y]).unwrap();
     let pairs = || before_x.iter().zip(&before_y);
-    assert_eq!(
-        numbers(&x),
-        pairs().map(|(x, y)| 2.0 * x + 3.0 * y).collect::<Vec<_>>()
-    );
+    assert_eq!(numbers(&x), pairs().map(|(x, y)| 2.0 * x + 3.0 * y).collect::<Vec<_>>());
     assert_eq!(numbers(&y), pairs().map(|(x, y)| x - y).collect::<Vec<_>>());
 }
 
@@ -102,18 +90,9 @@ fn crossed_and_repeated_operands_work() {
 #[test]
 fn views_of_one_storage_may_be_apart() {
     let whole = range((4, 5), DType::F32);
-    let (top, bottom) = (
-        whole.narrow(0, 0, 2).unwrap(),
-        whole.narrow(0, 2, 2).unwrap(),
-    );
+    let (top, bottom) = (whole.narrow(0, 0, 2).unwrap(), whole.narrow(0, 2, 2).unwrap());
     let mix = artifact(MIX, Dtype::F32);
-    cpu::launch(
-        &mix,
-        &plain(&[1.0, 0.0]),
-        &[&bottom, &bottom],
-        &[&top, &zeros((2, 5))],
-    )
-    .unwrap();
+    cpu::launch(&mix, &plain(&[1.0, 0.0]), &[&bottom, &bottom], &[&top, &zeros((2, 5))]).unwrap();
     assert_eq!(numbers(&top), numbers(&bottom));
     cpu::launch(&mix, &plain(&[0.0, 0.0]), &[&top, &top], &[&top, &bottom]).unwrap();
     assert_eq!(numbers(&whole), [0.0; 20]);
@@ -125,11 +104,7 @@ fn threads_do_not_change_a_bit() {
     let noisy = artifact(NOISY, Dtype::F32);
     let run = |threads| {
         let x = range(shape, DType::F32);
-        let launch = TensorLaunch {
-            draws: &[DRAW],
-            threads,
-            ..plain(&[])
-        };
+        let launch = TensorLaunch { draws: &[DRAW], threads, ..plain(&[]) };
         cpu::launch(&noisy, &launch, &[&x], &[&x]).unwrap();
         numbers(&x)
     };
@@ -144,11 +119,7 @@ fn a_batch_is_its_samples() {
     let noisy = artifact(NOISY, Dtype::F32);
     let run = |first_sample, samples| {
         let x = zeros((samples, 1500));
-        let launch = TensorLaunch {
-            draws: &[DRAW],
-            first_sample,
-            ..plain(&[])
-        };
+        let launch = TensorLaunch { draws: &[DRAW], first_sample, ..plain(&[]) };
         cpu::launch(&noisy, &launch, &[&x], &[&x]).unwrap();
         numbers(&x)
     };
@@ -163,27 +134,17 @@ fn noise_may_be_a_tensor() {
     let noisy = artifact(NOISY, Dtype::F32);
     let (x, noise) = (range((2, 3), DType::F32), range((2, 3), DType::F32));
     let draws = [TensorDraw::Given(&noise)];
-    let launch = TensorLaunch {
-        draws: &draws,
-        ..plain(&[])
-    };
+    let launch = TensorLaunch { draws: &draws, ..plain(&[]) };
     cpu::launch(&noisy, &launch, &[&x], &[&x]).unwrap();
     assert_eq!(numbers(&x), numbers(&(&noise * 2.0).unwrap()));
     let error = cpu::launch(&noisy, &launch, &[&x], &[&noise]).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("store 0 and noise 0 share memory")
-    );
+    assert!(error.to_string().starts_with("store 0 and noise 0 share memory"));
 }
 
 #[test]
 fn any_rank_is_fine() {
     let noisy = artifact(NOISY, Dtype::F32);
-    let launch = TensorLaunch {
-        draws: &[DRAW],
-        ..plain(&[])
-    };
+    let launch = TensorLaunch { draws: &[DRAW], ..plain(&[]) };
     for shape in [vec![], vec![3], vec![2, 3, 4, 5], vec![0, 3]] {
         let x = Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
         cpu::launch(&noisy, &launch, &[&x], &[&x]).unwrap();
@@ -213,34 +174,19 @@ fn mistakes_are_errors() {
     let x = range((2, 5), DType::F32);
     let out = zeros((2, 5));
     let error = |loads: &[&Tensor], stores: &[&Tensor]| {
-        cpu::launch(&mix, &plain(&[1.0, 1.0]), loads, stores)
-            .unwrap_err()
-            .to_string()
+        cpu::launch(&mix, &plain(&[1.0, 1.0]), loads, stores).unwrap_err().to_string()
     };
     let wide = x.to_dtype(DType::F64).unwrap();
-    assert_eq!(
-        error(&[&x, &wide], &[&x, &out]),
-        "expected load 1 of f32, found f64"
-    );
+    assert_eq!(error(&[&x, &wide], &[&x, &out]), "expected load 1 of f32, found f64");
     let long = zeros((2, 6));
-    assert_eq!(
-        error(&[&x, &x], &[&x, &long]),
-        "expected store 1 of shape [2, 5], found [2, 6]"
-    );
+    assert_eq!(error(&[&x, &x], &[&x, &long]), "expected store 1 of shape [2, 5], found [2, 6]");
     let turned = zeros((5, 2)).t().unwrap();
     assert!(error(&[&turned, &x], &[&x, &out]).starts_with("expected load 0 to be contiguous"));
-    let flat = out
-        .sum_keepdim(D::Minus1)
-        .unwrap()
-        .broadcast_as((2, 5))
-        .unwrap();
+    let flat = out.sum_keepdim(D::Minus1).unwrap().broadcast_as((2, 5)).unwrap();
     assert!(error(&[&x, &x], &[&x, &flat]).starts_with("expected store 1 to be contiguous"));
     assert!(error(&[&x, &x], &[&out, &out]).starts_with("store 0 and store 1 share memory"));
     let whole = zeros((3, 5));
-    let (top, bottom) = (
-        whole.narrow(0, 0, 2).unwrap(),
-        whole.narrow(0, 1, 2).unwrap(),
-    );
+    let (top, bottom) = (whole.narrow(0, 0, 2).unwrap(), whole.narrow(0, 1, 2).unwrap());
     assert!(error(&[&top, &x], &[&bottom, &out]).starts_with("store 0 and load 0 share memory"));
     assert_eq!(error(&[&x], &[&x, &out]), "expected 2 loads, found 1");
     assert_eq!(error(&[&x, &x], &[]), "expected 2 stores, found 0");

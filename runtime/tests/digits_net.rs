@@ -19,10 +19,7 @@ const BITS_FILE: &str = "DIGITS_NET_BITS_FILE";
 
 #[test]
 fn agrees_with_the_pytorch_original() -> Outcome {
-    let reference = safetensors::load(
-        crate_file("tests/fixtures/digits_reference.safetensors"),
-        &Device::Cpu,
-    )?;
+    let reference = safetensors::load(crate_file("tests/fixtures/digits_reference.safetensors"), &Device::Cpu)?;
     let times = reference["time"].to_vec1::<f64>()?;
     let classes = reference["class"].to_vec1::<i64>()?;
     let net = DigitsNet::shipped()?;
@@ -31,10 +28,7 @@ fn agrees_with_the_pytorch_original() -> Outcome {
         let expected = reference["velocity"].narrow(0, case, 1)?;
         let difference = largest(&(velocity - expected)?)?;
         // f32 sums of up to 1,152 products in another order, 17 convolutions deep, on values near 1.
-        assert!(
-            difference < 1e-4,
-            "time {time}, class {class}: differs by {difference:e}"
-        );
+        assert!(difference < 1e-4, "time {time}, class {class}: differs by {difference:e}");
     }
     Ok(())
 }
@@ -58,22 +52,14 @@ fn rows_do_not_depend_on_batch_or_threads() -> Outcome {
         return Ok(std::fs::write(file, bits)?);
     }
     for threads in ["1", "2", "3", "8"] {
-        let file =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("digits-net-{threads}.bits"));
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("digits-net-{threads}.bits"));
         let run = Command::new(std::env::current_exe()?)
             .args(["--exact", "rows_do_not_depend_on_batch_or_threads"])
             .env("RAYON_NUM_THREADS", threads)
             .env(BITS_FILE, &file)
             .output()?;
-        assert!(
-            run.status.success(),
-            "{}",
-            String::from_utf8_lossy(&run.stdout)
-        );
-        assert!(
-            std::fs::read(&file)? == bits,
-            "{threads} threads change the result"
-        );
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+        assert!(std::fs::read(&file)? == bits, "{threads} threads change the result");
     }
     Ok(())
 }
@@ -83,14 +69,8 @@ fn accepts_strided_samples_and_empty_batches() -> Outcome {
     let net = DigitsNet::shipped()?;
     let x = pictures(2)?;
     let strided = x.t()?.contiguous()?.t()?;
-    assert_eq!(
-        bits(&net.forward(&strided, 0.5, &[1, 2])?)?,
-        bits(&net.forward(&x, 0.5, &[1, 2])?)?
-    );
-    assert_eq!(
-        net.forward(&x.narrow(0, 0, 0)?, 0.5, &[])?.dims(),
-        [0, 1, 28, 28]
-    );
+    assert_eq!(bits(&net.forward(&strided, 0.5, &[1, 2])?)?, bits(&net.forward(&x, 0.5, &[1, 2])?)?);
+    assert_eq!(net.forward(&x.narrow(0, 0, 0)?, 0.5, &[])?.dims(), [0, 1, 28, 28]);
     Ok(())
 }
 
@@ -106,24 +86,15 @@ fn bad_inputs_are_named() -> Outcome {
     let x = pictures(2)?;
     let message = |x: &Tensor, time, classes: &[u32]| failure(net.forward(x, time, classes));
     let cases = [
-        (
-            message(&x.reshape((2, 784))?, 0.5, &[0, 0]),
-            "[rows, 1, 28, 28], found [2, 784]",
-        ),
-        (
-            message(&x.to_dtype(DType::F64)?, 0.5, &[0, 0]),
-            "takes f32 samples, found f64",
-        ),
+        (message(&x.reshape((2, 784))?, 0.5, &[0, 0]), "[rows, 1, 28, 28], found [2, 784]"),
+        (message(&x.to_dtype(DType::F64)?, 0.5, &[0, 0]), "takes f32 samples, found f64"),
         (message(&x, 1.5, &[0, 0]), "between 0 and 1, found 1.5"),
         (message(&x, f64::NAN, &[0, 0]), "between 0 and 1, found NaN"),
         (message(&x, 0.5, &[0]), "found 1 for 2 rows"),
         (message(&x, 0.5, &[0, 11]), "or 10 for none, found 11"),
     ];
     for (found, expected) in cases {
-        assert!(
-            found.contains(expected),
-            "expected `{expected}` in `{found}`"
-        );
+        assert!(found.contains(expected), "expected `{expected}` in `{found}`");
     }
     Ok(())
 }
@@ -137,48 +108,21 @@ fn bad_weights_are_named() -> Outcome {
     let mut missing = tensors.clone();
     missing.remove(&name);
     let mut misshapen = tensors.clone();
-    misshapen.insert(
-        name.clone(),
-        Tensor::zeros((32, 16, 3, 3), DType::F16, &Device::Cpu)?,
-    );
+    misshapen.insert(name.clone(), Tensor::zeros((32, 16, 3, 3), DType::F16, &Device::Cpu)?);
     let mut whole_numbers = tensors.clone();
-    whole_numbers.insert(
-        name,
-        Tensor::zeros((32, 32, 3, 3), DType::U32, &Device::Cpu)?,
-    );
+    whole_numbers.insert(name, Tensor::zeros((32, 32, 3, 3), DType::U32, &Device::Cpu)?);
 
     let cases = [
-        (
-            file_of(&missing)?,
-            "digits weights: tensor `d0.c1.weight` is missing, expected one of shape [32, 32, 3, 3]",
-        ),
-        (
-            file_of(&misshapen)?,
-            "tensor `d0.c1.weight` has shape [32, 16, 3, 3], expected [32, 32, 3, 3]",
-        ),
-        (
-            file_of(&whole_numbers)?,
-            "tensor `d0.c1.weight` holds u32, expected f16 or f32",
-        ),
-        (
-            shipped[..shipped.len() / 2].to_vec(),
-            "expected a complete safetensors file, found 798229 bytes",
-        ),
-        (
-            shipped[..100].to_vec(),
-            "expected a complete safetensors file, found 100 bytes",
-        ),
-        (
-            Vec::new(),
-            "expected a complete safetensors file, found 0 bytes",
-        ),
+        (file_of(&missing)?, "digits weights: tensor `d0.c1.weight` is missing, expected one of shape [32, 32, 3, 3]"),
+        (file_of(&misshapen)?, "tensor `d0.c1.weight` has shape [32, 16, 3, 3], expected [32, 32, 3, 3]"),
+        (file_of(&whole_numbers)?, "tensor `d0.c1.weight` holds u32, expected f16 or f32"),
+        (shipped[..shipped.len() / 2].to_vec(), "expected a complete safetensors file, found 798229 bytes"),
+        (shipped[..100].to_vec(), "expected a complete safetensors file, found 100 bytes"),
+        (Vec::new(), "expected a complete safetensors file, found 0 bytes"),
     ];
     for (bytes, expected) in cases {
         let found = failure(DigitsNet::from_bytes(&bytes));
-        assert!(
-            found.contains(expected),
-            "expected `{expected}` in `{found}`"
-        );
+        assert!(found.contains(expected), "expected `{expected}` in `{found}`");
     }
     Ok(())
 }
@@ -186,20 +130,11 @@ fn bad_weights_are_named() -> Outcome {
 #[test]
 fn bad_files_are_named() -> Outcome {
     let absent = failure(DigitsNet::from_file(Path::new("no/such.safetensors")));
-    assert!(
-        absent.starts_with("no/such.safetensors: cannot read the weights: "),
-        "{absent}"
-    );
+    assert!(absent.starts_with("no/such.safetensors: cannot read the weights: "), "{absent}");
 
     let text = crate_file("Cargo.toml");
     let found = failure(DigitsNet::from_file(&text));
-    assert!(
-        found.starts_with(&format!(
-            "{}: expected a complete safetensors",
-            text.display()
-        )),
-        "{found}"
-    );
+    assert!(found.starts_with(&format!("{}: expected a complete safetensors", text.display())), "{found}");
 
     DigitsNet::from_file(&crate_file("weights/digits.safetensors"))?;
     Ok(())
@@ -216,27 +151,17 @@ fn bits_of_every_batching() -> Result<Vec<u8>, Box<dyn Error>> {
         let parts = (0..N_ROWS)
             .step_by(size)
             .map(|first| {
-                let part = net.forward(
-                    &x.narrow(0, first, size)?,
-                    0.6,
-                    &classes[first..first + size],
-                )?;
+                let part = net.forward(&x.narrow(0, first, size)?, 0.6, &classes[first..first + size])?;
                 bits(&part)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        assert!(
-            parts.concat() == whole,
-            "batches of {size} change the result"
-        );
+        assert!(parts.concat() == whole, "batches of {size} change the result");
     }
     let backwards: Vec<u32> = (0..N_ROWS as u32).rev().collect();
     let backwards = Tensor::new(backwards, &Device::Cpu)?;
     let turned_classes: Vec<u32> = classes.iter().rev().copied().collect();
     let turned = net.forward(&x.index_select(&backwards, 0)?, 0.6, &turned_classes)?;
-    assert!(
-        bits(&turned.index_select(&backwards, 0)?)? == whole,
-        "a row's place changes its result"
-    );
+    assert!(bits(&turned.index_select(&backwards, 0)?)? == whole, "a row's place changes its result");
     Ok(whole)
 }
 
@@ -249,11 +174,7 @@ fn pictures(n_rows: usize) -> candle_core::Result<Tensor> {
 }
 
 fn bits(x: &Tensor) -> candle_core::Result<Vec<u8>> {
-    Ok(x.flatten_all()?
-        .to_vec1::<f32>()?
-        .into_iter()
-        .flat_map(f32::to_le_bytes)
-        .collect())
+    Ok(x.flatten_all()?.to_vec1::<f32>()?.into_iter().flat_map(f32::to_le_bytes).collect())
 }
 
 fn largest(x: &Tensor) -> candle_core::Result<f32> {
@@ -261,9 +182,7 @@ fn largest(x: &Tensor) -> candle_core::Result<f32> {
 }
 
 fn failure<T>(result: candle_core::Result<T>) -> String {
-    result
-        .err()
-        .map_or("no error".to_owned(), |error| error.to_string())
+    result.err().map_or("no error".to_owned(), |error| error.to_string())
 }
 
 fn file_of(tensors: &HashMap<String, Tensor>) -> Result<Vec<u8>, Box<dyn Error>> {

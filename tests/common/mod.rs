@@ -54,7 +54,8 @@ pub fn path(name: &str) -> PathBuf {
 pub fn samp_files(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(path(folder)).expect("the folder exists");
     let names = entries.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned());
-    let mut files: Vec<String> = names.filter(|name| name.ends_with(".samp")).map(|name| format!("{folder}/{name}")).collect();
+    let mut files: Vec<String> =
+        names.filter(|name| name.ends_with(".samp")).map(|name| format!("{folder}/{name}")).collect();
     files.sort();
     assert!(!files.is_empty(), "{folder} has files");
     files

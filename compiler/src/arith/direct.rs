@@ -103,7 +103,14 @@ where
         input.clone()
     }
 
-    fn predicted(&mut self, _: &Self::Tensor, _: &Self::Tensor, _: &Self::Tensor, _: &Self::Tensor, _: Kind) -> Result<(), ModelFault> {
+    fn predicted(
+        &mut self,
+        _: &Self::Tensor,
+        _: &Self::Tensor,
+        _: &Self::Tensor,
+        _: &Self::Tensor,
+        _: Kind,
+    ) -> Result<(), ModelFault> {
         Ok(())
     }
 }
@@ -116,8 +123,20 @@ fn evaluate(op: Op, args: &[f64]) -> f64 {
         Op::Sub => a - b,
         Op::Mul => a * b,
         Op::Div => a / b,
-        Op::Min => if a < b { a } else { b },
-        Op::Max => if a > b { a } else { b },
+        Op::Min => {
+            if a < b {
+                a
+            } else {
+                b
+            }
+        }
+        Op::Max => {
+            if a > b {
+                a
+            } else {
+                b
+            }
+        }
         Op::Fma => a * b + args.get(2).copied().unwrap_or(f64::NAN),
         Op::Neg => -a,
         Op::Abs => a.abs(),

@@ -171,7 +171,14 @@ impl Arith for Tape {
         self.nodes.push(NodeKind::Network(index))
     }
 
-    fn predicted(&mut self, x: &Node, input: &Node, output: &Node, prediction: &Node, kind: Kind) -> Result<(), ModelFault> {
+    fn predicted(
+        &mut self,
+        x: &Node,
+        input: &Node,
+        output: &Node,
+        prediction: &Node,
+        kind: Kind,
+    ) -> Result<(), ModelFault> {
         let scale = self.in_terms_of(*input, &[*x]).ok_or(ModelFault::Input)?;
         let factors = self.in_terms_of(*prediction, &[*x, *output]).ok_or(ModelFault::NotAffine)?;
         let NodeKind::Network(index) = self.nodes[*output] else { return Err(ModelFault::NotAffine) };

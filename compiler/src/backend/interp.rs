@@ -57,8 +57,5 @@ pub(super) unsafe fn run<T: Element>(kernel: &Kernel, span: &Span<'_, T>, range:
 unsafe fn read<T: Element>(span: &Span<'_, T>, index: u32, first: usize, row: &mut [T]) {
     let pointer = span.pointers[index as usize];
     // SAFETY: the caller's promise; `row` is the interpreter's own memory.
-    unsafe {
-        row.as_mut_ptr()
-            .copy_from_nonoverlapping(pointer.add(first), row.len())
-    };
+    unsafe { row.as_mut_ptr().copy_from_nonoverlapping(pointer.add(first), row.len()) };
 }

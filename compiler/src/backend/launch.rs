@@ -202,26 +202,15 @@ impl Artifact {
             });
         }
         pointers.extend(stores);
-        let scalars = launch
-            .scalars
-            .iter()
-            .map(|&scalar| [T::from_f64(scalar); 4])
-            .collect();
-        Ok(Bound {
-            artifact: self,
-            launch: *launch,
-            scalars,
-            pointers,
-        })
+        let scalars = launch.scalars.iter().map(|&scalar| [T::from_f64(scalar); 4]).collect();
+        Ok(Bound { artifact: self, launch: *launch, scalars, pointers })
     }
 }
 
 impl<T: Element> Bound<'_, T> {
     /// How many blocks there are to run.
     pub fn n_blocks(&self) -> usize {
-        let Launch {
-            samples, elements, ..
-        } = self.launch;
+        let Launch { samples, elements, .. } = self.launch;
         match self.generates() {
             true => samples * elements.div_ceil(BLOCK),
             false => (samples * elements).div_ceil(BLOCK),
@@ -284,53 +273,30 @@ impl<T: Element> Bound<'_, T> {
     }
 
     fn generates(&self) -> bool {
-        self.launch
-            .draws
-            .iter()
-            .any(|draw| matches!(draw, Draw::Generated { .. }))
+        self.launch.draws.iter().any(|draw| matches!(draw, Draw::Generated { .. }))
     }
 
     fn sequence(&self, stream: u32, draw: u32, sample: usize) -> Sequence {
         // `total` has seen that all sample indices fit.
         let sample = (self.launch.first_sample + sample as u64) as u32;
-        Sequence {
-            seed: self.launch.seed,
-            stream,
-            draw,
-            sample,
-        }
+        Sequence { seed: self.launch.seed, stream, draw, sample }
     }
 
     fn span<'s>(&'s self, pointers: &'s [*mut T]) -> Span<'s, T> {
         let n_stores = self.artifact.kernel.stores.len();
-        Span {
-            pointers,
-            n_stores,
-            scalars: &self.scalars,
-        }
+        Span { pointers, n_stores, scalars: &self.scalars }
     }
 }
 
 /// The numbers in one buffer.
 fn total<T>(launch: &Launch<'_, T>) -> Result<usize, LaunchError> {
-    let Launch {
-        first_sample,
-        samples,
-        elements,
-        ..
-    } = *launch;
-    let error = LaunchError::TooLarge {
-        first_sample,
-        samples,
-        elements,
-    };
+    let Launch { first_sample, samples, elements, .. } = *launch;
+    let error = LaunchError::TooLarge { first_sample, samples, elements };
     let end = first_sample.checked_add(samples as u64);
     if end.is_none_or(|end| end > 1 << 32) {
         return Err(error);
     }
-    let bytes = samples
-        .checked_mul(elements)
-        .and_then(|n| n.checked_mul(size_of::<T>()));
+    let bytes = samples.checked_mul(elements).and_then(|n| n.checked_mul(size_of::<T>()));
     match bytes {
         Some(bytes) if isize::try_from(bytes).is_ok() => Ok(samples * elements),
         _ => Err(error),
@@ -357,26 +323,12 @@ fn check_count(kind: &'static str, expected: usize, found: usize) -> Result<(), 
     if expected == found {
         return Ok(());
     }
-    Err(LaunchError::Count {
-        kind,
-        expected,
-        found,
-    })
+    Err(LaunchError::Count { kind, expected, found })
 }
 
-fn check_size(
-    kind: &'static str,
-    slot: usize,
-    expected: usize,
-    found: usize,
-) -> Result<(), LaunchError> {
+fn check_size(kind: &'static str, slot: usize, expected: usize, found: usize) -> Result<(), LaunchError> {
     if expected == found {
         return Ok(());
     }
-    Err(LaunchError::Size {
-        kind,
-        slot,
-        expected,
-        found,
-    })
+    Err(LaunchError::Size { kind, slot, expected, found })
 }

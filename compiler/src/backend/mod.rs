@@ -69,11 +69,7 @@ pub enum Engine {
 impl Engine {
     /// The fastest engine of this machine.
     pub fn best() -> Engine {
-        if clif::is_supported() {
-            Engine::Clif
-        } else {
-            Engine::Interp
-        }
+        if clif::is_supported() { Engine::Clif } else { Engine::Interp }
     }
 }
 
@@ -124,9 +120,7 @@ enum Code {
 /// Cranelift says.
 pub fn compile(kernel: &Kernel, engine: Engine, dtype: Dtype) -> Result<Artifact, BackendError> {
     let mut artifacts = compile_all(std::slice::from_ref(kernel), engine, dtype)?;
-    artifacts
-        .pop()
-        .ok_or_else(|| BackendError::Codegen("no function came back".to_owned()))
+    artifacts.pop().ok_or_else(|| BackendError::Codegen("no function came back".to_owned()))
 }
 
 /// Compiles many kernels, in order, into one block of code; cheaper than one by one.
@@ -134,26 +128,15 @@ pub fn compile(kernel: &Kernel, engine: Engine, dtype: Dtype) -> Result<Artifact
 /// # Errors
 ///
 /// As [`compile`], for the first kernel that fails.
-pub fn compile_all(
-    kernels: &[Kernel],
-    engine: Engine,
-    dtype: Dtype,
-) -> Result<Vec<Artifact>, BackendError> {
+pub fn compile_all(kernels: &[Kernel], engine: Engine, dtype: Dtype) -> Result<Vec<Artifact>, BackendError> {
     for kernel in kernels {
-        verify(kernel).map_err(|error| BackendError::Broken {
-            name: kernel.name.clone(),
-            error,
-        })?;
+        verify(kernel).map_err(|error| BackendError::Broken { name: kernel.name.clone(), error })?;
     }
     let codes = match engine {
         Engine::Interp => kernels.iter().map(|_| Code::Interp).collect(),
         Engine::Clif => compile_clif(kernels, dtype)?,
     };
-    let artifact = |(kernel, code): (&Kernel, Code)| Artifact {
-        kernel: kernel.clone(),
-        dtype,
-        code,
-    };
+    let artifact = |(kernel, code): (&Kernel, Code)| Artifact { kernel: kernel.clone(), dtype, code };
     Ok(kernels.iter().zip(codes).map(artifact).collect())
 }
 

@@ -71,12 +71,7 @@ fn fill_avx2(out: &mut [f32], sequence: Sequence, first: usize) {
 /// that enable wide registers.
 #[inline(always)]
 fn fill_lanes<const LANES: usize>(out: &mut [f32], sequence: Sequence, first: usize) {
-    let Sequence {
-        seed,
-        stream,
-        draw,
-        sample,
-    } = sequence;
+    let Sequence { seed, stream, draw, sample } = sequence;
     // 2^32 groups are 64 GiB of f32: the count does not wrap in practice.
     let mut group = (first / 4) as u32;
     for chunk in out.chunks_mut(4 * LANES) {
@@ -98,12 +93,7 @@ fn store_lanes<const LANES: usize>(chunk: &mut [f32], normals: &[[f32; LANES]; 4
     let (whole, rest) = chunk.as_chunks_mut::<4>();
     let n_whole = whole.len();
     for (lane, four) in whole.iter_mut().enumerate().take(LANES) {
-        *four = [
-            normals[0][lane],
-            normals[1][lane],
-            normals[2][lane],
-            normals[3][lane],
-        ];
+        *four = [normals[0][lane], normals[1][lane], normals[2][lane], normals[3][lane]];
     }
     for (k, value) in rest.iter_mut().enumerate() {
         *value = normals[k][n_whole];
@@ -190,17 +180,10 @@ fn sin_cos_turns(u: f32) -> (f32, f32) {
     let z = y * y;
     let sin = (horner(z, &poly::SIN) * z).mul_add(y, y);
     let cos = horner(z, &poly::COS).mul_add(z * z, z.mul_add(-0.5, 1.0));
-    let (a, b) = if quadrant & 1 == 0 {
-        (sin, cos)
-    } else {
-        (cos, sin)
-    };
+    let (a, b) = if quadrant & 1 == 0 { (sin, cos) } else { (cos, sin) };
     let sin_sign = (quadrant & 2) << 30;
     let cos_sign = (quadrant.wrapping_add(1) & 2) << 30;
-    (
-        f32::from_bits(a.to_bits() ^ sin_sign),
-        f32::from_bits(b.to_bits() ^ cos_sign),
-    )
+    (f32::from_bits(a.to_bits() ^ sin_sign), f32::from_bits(b.to_bits() ^ cos_sign))
 }
 
 #[cfg(test)]
@@ -212,33 +195,16 @@ mod tests {
     fn random123_known_answers() {
         let pi = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
         let cases = [
-            (
-                [0; 4],
-                0,
-                [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8],
-            ),
-            (
-                [u32::MAX; 4],
-                u64::MAX,
-                [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd],
-            ),
-            (
-                pi,
-                0x299f_31d0_a409_3822,
-                [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
-            ),
+            ([0; 4], 0, [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]),
+            ([u32::MAX; 4], u64::MAX, [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]),
+            (pi, 0x299f_31d0_a409_3822, [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]),
         ];
         for (counter, seed, words) in cases {
             assert_eq!(philox(counter, seed), words);
         }
     }
 
-    const SEQUENCE: Sequence = Sequence {
-        seed: 42,
-        stream: 3,
-        draw: 7,
-        sample: 5,
-    };
+    const SEQUENCE: Sequence = Sequence { seed: 42, stream: 3, draw: 7, sample: 5 };
 
     #[test]
     fn vector_widths_agree_bit_for_bit() {
@@ -247,12 +213,7 @@ mod tests {
             fill_lanes::<1>(&mut base, SEQUENCE, 0);
             let mut fast = vec![0.0; n];
             fill_normal(&mut fast, SEQUENCE);
-            assert!(
-                base.iter()
-                    .zip(&fast)
-                    .all(|(a, b)| a.to_bits() == b.to_bits()),
-                "{n}"
-            );
+            assert!(base.iter().zip(&fast).all(|(a, b)| a.to_bits() == b.to_bits()), "{n}");
         }
     }
 
@@ -264,11 +225,7 @@ mod tests {
             fill_lanes::<1>(&mut base, SEQUENCE, 400);
             // SAFETY: the CPU has the features.
             unsafe { fill_avx2(&mut fast, SEQUENCE, 400) };
-            assert!(
-                base.iter()
-                    .zip(&fast)
-                    .all(|(a, b)| a.to_bits() == b.to_bits())
-            );
+            assert!(base.iter().zip(&fast).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
     }
 
@@ -293,34 +250,10 @@ mod tests {
             out
         };
         let base = first(SEQUENCE);
-        assert_ne!(
-            base,
-            first(Sequence {
-                seed: SEQUENCE.seed + (1 << 32),
-                ..SEQUENCE
-            })
-        );
-        assert_ne!(
-            base,
-            first(Sequence {
-                stream: 4,
-                ..SEQUENCE
-            })
-        );
-        assert_ne!(
-            base,
-            first(Sequence {
-                draw: 8,
-                ..SEQUENCE
-            })
-        );
-        assert_ne!(
-            base,
-            first(Sequence {
-                sample: 6,
-                ..SEQUENCE
-            })
-        );
+        assert_ne!(base, first(Sequence { seed: SEQUENCE.seed + (1 << 32), ..SEQUENCE }));
+        assert_ne!(base, first(Sequence { stream: 4, ..SEQUENCE }));
+        assert_ne!(base, first(Sequence { draw: 8, ..SEQUENCE }));
+        assert_ne!(base, first(Sequence { sample: 6, ..SEQUENCE }));
     }
 
     /// Bounds are five standard errors of the estimates.

@@ -32,24 +32,13 @@ pub(super) const LN: [f32; 9] = [
 
 /// `exp(r) = 1 + r + r^2 P(r)` for `|r| <= ln(2) / 2`.
 #[expect(clippy::excessive_precision, reason = "as published")]
-pub(super) const EXP: [f32; 6] = [
-    1.9875691500e-4,
-    1.3981999507e-3,
-    8.3334519073e-3,
-    4.1665795894e-2,
-    1.6666665459e-1,
-    5.0000001201e-1,
-];
+pub(super) const EXP: [f32; 6] =
+    [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1];
 
 /// `tanh(a) = a + a z P(z)`, `z = a^2`, for `|a| <= TANH_SMALL`.
 #[expect(clippy::excessive_precision, reason = "as published")]
-pub(super) const TANH: [f32; 5] = [
-    -5.70498872745e-3,
-    2.06390887954e-2,
-    -5.37397155531e-2,
-    1.33314422036e-1,
-    -3.33332819422e-1,
-];
+pub(super) const TANH: [f32; 5] =
+    [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1];
 /// Above this, `tanh` is by `exp`.
 pub(super) const TANH_SMALL: f32 = 0.625;
 /// Above this, `tanh` is 1.
@@ -61,11 +50,7 @@ pub(super) const SIN: [f32; 3] = [-1.9515295891e-4, 8.3321608736e-3, -1.66666546
 
 /// `cos(y) = 1 - z / 2 + z^2 P(z)`, `z = y^2`, for `|y| <= pi / 4`.
 #[expect(clippy::excessive_precision, reason = "as published")]
-pub(super) const COS: [f32; 3] = [
-    2.443315711809948e-5,
-    -1.388731625493765e-3,
-    4.166664568298827e-2,
-];
+pub(super) const COS: [f32; 3] = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2];
 
 /// `pi / 2` in three parts, each the nearest `f32` to what the earlier leave (Cody and
 /// Waite 1980, with fused multiply-adds).

@@ -42,7 +42,14 @@ const RUNNABLE: [ItemSort; 3] = [ItemSort::Sampler, ItemSort::Grid, ItemSort::Sc
 
 impl Checker<'_> {
     /// Checks a call.
-    pub(crate) fn call(&mut self, scope: &mut Scope, callee: &ast::Expr, args: &[ast::Arg], span: Span, want: Option<&Ty>) -> Expr {
+    pub(crate) fn call(
+        &mut self,
+        scope: &mut Scope,
+        callee: &ast::Expr,
+        args: &[ast::Arg],
+        span: Span,
+        want: Option<&Ty>,
+    ) -> Expr {
         let split = Args::new(args);
         let ast::ExprKind::Name(name) = &callee.kind else {
             let function = self.expr(scope, callee, None);
@@ -88,7 +95,15 @@ impl Checker<'_> {
         self.call_item(scope, name, callee.span, &split, span)
     }
 
-    fn form(&mut self, scope: &mut Scope, name: &str, at: Span, split: &Args<'_>, args: &[ast::Arg], span: Span) -> Option<Expr> {
+    fn form(
+        &mut self,
+        scope: &mut Scope,
+        name: &str,
+        at: Span,
+        split: &Args<'_>,
+        args: &[ast::Arg],
+        span: Span,
+    ) -> Option<Expr> {
         if let Some(coordinate) = Coordinate::from_name(name) {
             return Some(self.coordinate(scope, coordinate, split, span));
         }
@@ -253,7 +268,14 @@ impl Checker<'_> {
         }
     }
 
-    fn call_deferred(&mut self, scope: &mut Scope, local: crate::hir::Local, index: usize, args: &Args<'_>, span: Span) -> Expr {
+    fn call_deferred(
+        &mut self,
+        scope: &mut Scope,
+        local: crate::hir::Local,
+        index: usize,
+        args: &Args<'_>,
+        span: Span,
+    ) -> Expr {
         let name = scope.frame.locals[local].name.clone();
         self.only_positional(&name, args);
         let values: Vec<Expr> = args.positional.iter().map(|arg| self.expr(scope, arg, None)).collect();
@@ -310,7 +332,9 @@ impl Checker<'_> {
             [] => {
                 let mut extra: Vec<Arc<str>> = Builtin::ALL.iter().map(|builtin| builtin.name().into()).collect();
                 extra.extend(["level", "integral", "sum", "prod", "count"].map(Arc::from));
-                extra.extend(Kind::ALL.iter().filter(|(kind, _)| kind.is_prediction()).map(|(_, word)| Arc::from(*word)));
+                extra.extend(
+                    Kind::ALL.iter().filter(|(kind, _)| kind.is_prediction()).map(|(_, word)| Arc::from(*word)),
+                );
                 extra.extend(Coordinate::ALL.iter().map(|(_, word)| Arc::from(*word)));
                 extra.extend(self.lib.names(scope.unit, Namespace::Value));
                 self.unknown_name(scope, name, at, extra);
@@ -363,7 +387,12 @@ impl Checker<'_> {
                 let t = self.expr(scope, args.positional[1], Some(&Ty::Level));
                 let t = Box::new(self.coerce(t, &Ty::Level));
                 let given = given.map(|(_, value)| Box::new(self.tensor(scope, value, Kind::X0)));
-                make(span, Ty::Tensor(Kind::Sample), Rate::Elem, ExprKind::Step { sampler: Box::new(value), x, t, given })
+                make(
+                    span,
+                    Ty::Tensor(Kind::Sample),
+                    Rate::Elem,
+                    ExprKind::Step { sampler: Box::new(value), x, t, given },
+                )
             }
             ItemSort::Model | ItemSort::Guidance | ItemSort::Pipeline => {
                 let message = format!("a {sort} cannot be called");
@@ -387,7 +416,13 @@ impl Checker<'_> {
     }
 
     /// Binds options of an item by name.
-    pub(crate) fn bind_item(&mut self, scope: &mut Scope, item: ItemId, named: &[(&ast::Name, &ast::Expr)], span: Span) -> Expr {
+    pub(crate) fn bind_item(
+        &mut self,
+        scope: &mut Scope,
+        item: ItemId,
+        named: &[(&ast::Name, &ast::Expr)],
+        span: Span,
+    ) -> Expr {
         let checked = &self.hir.items[item];
         let (sort, name) = (checked.sort, checked.name.clone());
         let options: Vec<(Arc<str>, Ty, bool)> = checked

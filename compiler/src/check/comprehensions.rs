@@ -14,7 +14,14 @@ use crate::types::{Kind, Ty};
 
 impl Checker<'_> {
     /// `[e for j in ..]`, or the same inside `sum(..)` and its like.
-    pub(crate) fn collect(&mut self, scope: &mut Scope, inner: &ast::Comprehension, reduce: Reduce, span: Span, want: Option<&Ty>) -> Expr {
+    pub(crate) fn collect(
+        &mut self,
+        scope: &mut Scope,
+        inner: &ast::Comprehension,
+        reduce: Reduce,
+        span: Span,
+        want: Option<&Ty>,
+    ) -> Expr {
         let want = match want {
             Some(Ty::List(of)) if reduce == Reduce::List => Some((**of).clone()),
             _ => None,

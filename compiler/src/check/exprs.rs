@@ -24,7 +24,11 @@ impl Checker<'_> {
             ast::ExprKind::Str(text) => make(span, Ty::Str, Rate::Const, ExprKind::Str(text.clone())),
             ast::ExprKind::Bool(value) => make(span, Ty::Bool, Rate::Const, ExprKind::Bool(*value)),
             ast::ExprKind::None => {
-                let found = Diagnostic::new(Code::E0301, span, "`none` stands only behind `<-`, to make a nested sampler forget");
+                let found = Diagnostic::new(
+                    Code::E0301,
+                    span,
+                    "`none` stands only behind `<-`, to make a nested sampler forget",
+                );
                 self.report(found);
                 error_expr(span)
             }
@@ -207,7 +211,9 @@ impl Checker<'_> {
 
     fn condition_on_tensor(&mut self, span: Span) {
         let found = Diagnostic::new(Code::E0307, span, "a condition cannot depend on what a tensor holds");
-        self.report(found.help("conditions are on scalars and levels; per element use `min`, `max`, `clamp` or `blend`"));
+        self.report(
+            found.help("conditions are on scalars and levels; per element use `min`, `max`, `clamp` or `blend`"),
+        );
     }
 
     fn if_expr(
@@ -241,7 +247,14 @@ impl Checker<'_> {
         })
     }
 
-    fn match_expr(&mut self, scope: &mut Scope, value: &ast::Expr, arms: &[ast::Arm], span: Span, want: Option<&Ty>) -> Expr {
+    fn match_expr(
+        &mut self,
+        scope: &mut Scope,
+        value: &ast::Expr,
+        arms: &[ast::Arm],
+        span: Span,
+        want: Option<&Ty>,
+    ) -> Expr {
         let value = Box::new(self.expr(scope, value, None));
         if value.ty.is_tensor() && value.ty != Ty::Error {
             self.condition_on_tensor(value.span);
@@ -264,7 +277,11 @@ impl Checker<'_> {
             checked.push((pattern, block));
         }
         if let Some(missing) = left.first() {
-            let message = if &**missing == "_" { "`match` without a `_`".to_owned() } else { format!("`match` leaves out {}", one_of(left.iter().map(|name| &**name))) };
+            let message = if &**missing == "_" {
+                "`match` without a `_`".to_owned()
+            } else {
+                format!("`match` leaves out {}", one_of(left.iter().map(|name| &**name)))
+            };
             self.report(Diagnostic::new(Code::E0208, span, message).help("add an arm, or `_ => ..` for the rest"));
         }
         make(span, ty, rate, ExprKind::Match { value, arms: checked })
@@ -278,9 +295,10 @@ impl Checker<'_> {
                 return None;
             }
             ast::Pattern::Int(value) => (make(span, Ty::Int, Rate::Const, ExprKind::Int(*value)), "".into()),
-            ast::Pattern::Bool(value) => {
-                (make(span, Ty::Bool, Rate::Const, ExprKind::Bool(*value)), if *value { "true" } else { "false" }.into())
-            }
+            ast::Pattern::Bool(value) => (
+                make(span, Ty::Bool, Rate::Const, ExprKind::Bool(*value)),
+                if *value { "true" } else { "false" }.into(),
+            ),
             ast::Pattern::Choice(name) => {
                 let ty = Ty::Choice(Arc::new([name.clone()]));
                 (make(span, ty, Rate::Const, ExprKind::Choice(name.clone())), name.clone())
@@ -299,7 +317,14 @@ impl Checker<'_> {
         Some(pattern)
     }
 
-    fn lambda(&mut self, scope: &mut Scope, params: &[ast::Param], body: &ast::Block, span: Span, want: Option<&Ty>) -> Expr {
+    fn lambda(
+        &mut self,
+        scope: &mut Scope,
+        params: &[ast::Param],
+        body: &ast::Block,
+        span: Span,
+        want: Option<&Ty>,
+    ) -> Expr {
         let types: Option<Vec<Ty>> = match want {
             Some(Ty::Fn(wanted, _)) => Some(wanted.clone()),
             _ => {
@@ -313,7 +338,12 @@ impl Checker<'_> {
         let names = scope.names.clone();
         scope.deferred.push(Deferred { params: params.to_vec(), body: body.clone(), names, lambda, made: None });
         let Some(types) = types else {
-            return make(span, Ty::Fn(vec![Ty::Error; params.len()], Box::new(Ty::Error)), Rate::Const, ExprKind::Lambda(lambda));
+            return make(
+                span,
+                Ty::Fn(vec![Ty::Error; params.len()], Box::new(Ty::Error)),
+                Rate::Const,
+                ExprKind::Lambda(lambda),
+            );
         };
         let (ty, rate) = self.make_deferred(scope, index, types);
         make(span, ty, rate, ExprKind::Lambda(lambda))
@@ -333,7 +363,11 @@ impl Checker<'_> {
         let (params, body, lambda) = (deferred.params.clone(), deferred.body.clone(), deferred.lambda);
         if params.len() != wanted.len() {
             let span = body.span;
-            self.error(Code::E0302, span, format!("expected a function of {} arguments, found one of {}", wanted.len(), params.len()));
+            self.error(
+                Code::E0302,
+                span,
+                format!("expected a function of {} arguments, found one of {}", wanted.len(), params.len()),
+            );
             return (Ty::Error, Rate::Const);
         }
         let outer = std::mem::replace(&mut scope.names, deferred.names.clone());
@@ -345,7 +379,13 @@ impl Checker<'_> {
             .zip(&wanted)
             .map(|(param, ty)| self.declare(scope, &param.name, ty.clone(), rate, Role::Value))
             .collect();
-        scope.used.extend(locals.iter().filter(|local| scope.frame.locals[**local].name.starts_with('_')).copied().collect::<Vec<_>>());
+        scope.used.extend(
+            locals
+                .iter()
+                .filter(|local| scope.frame.locals[**local].name.starts_with('_'))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
         let (block, ty, rate) = self.block(scope, &body, None);
         scope.names = outer;
         scope.result = result;
@@ -417,7 +457,12 @@ impl Checker<'_> {
             _ => false,
         };
         if !(numbers || equality && same) {
-            let message = format!("`{}` cannot compare {} with {}", op.sign(), super::types::describe(&left.ty), super::types::describe(&right.ty));
+            let message = format!(
+                "`{}` cannot compare {} with {}",
+                op.sign(),
+                super::types::describe(&left.ty),
+                super::types::describe(&right.ty)
+            );
             let mut found = Diagnostic::new(Code::E0301, span, message);
             if left.ty == Ty::Level && right.ty == Ty::Level {
                 found = found.help("levels are only equal or not; compare a coordinate, such as `rho(s) > rho(t)`");
@@ -465,7 +510,14 @@ impl Checker<'_> {
             BinaryOp::Pow => (Operator::Pow, Some(Ty::Real)),
             BinaryOp::IntDiv => (Operator::IntDiv, Some(Ty::Int)),
             BinaryOp::Mod => (Operator::Mod, Some(Ty::Int)),
-            BinaryOp::Or | BinaryOp::And | BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
+            BinaryOp::Or
+            | BinaryOp::And
+            | BinaryOp::Eq
+            | BinaryOp::Ne
+            | BinaryOp::Lt
+            | BinaryOp::Le
+            | BinaryOp::Gt
+            | BinaryOp::Ge => {
                 return error_expr(span);
             }
         };
@@ -516,7 +568,10 @@ impl Checker<'_> {
             return error_expr(span);
         }
         if reason.trim().is_empty() {
-            self.report(Diagnostic::new(Code::E0201, kind.span, "a cast must say why").help("write the reason between the quotes"));
+            self.report(
+                Diagnostic::new(Code::E0201, kind.span, "a cast must say why")
+                    .help("write the reason between the quotes"),
+            );
         }
         let level = kind.level.as_ref().map(|level| Box::new(self.level_ref(scope, level)));
         let value = Box::new(value);

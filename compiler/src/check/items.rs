@@ -10,8 +10,8 @@ use super::scope::{Place, Returned, Role, Scope};
 use super::types::{Written, error_expr};
 use super::{Checker, did_you_mean};
 use crate::hir::{
-    Block, Clock, Constant, Coordinate, Curve, Expr, Family, FnId, Function, Item, ItemBody, ItemId, ConstId, Opt, Pipeline,
-    Schedule, Slot, Stmt,
+    Block, Clock, ConstId, Constant, Coordinate, Curve, Expr, Family, FnId, Function, Item, ItemBody, ItemId, Opt,
+    Pipeline, Schedule, Slot, Stmt,
 };
 use crate::library::UnitId;
 use crate::rate::Rate;
@@ -120,7 +120,11 @@ impl Checker<'_> {
             }
         }
         let Some((clock, domain)) = clock else {
-            let found = Diagnostic::new(Code::E0201, item.name.span, format!("the schedule `{}` has no `clock`", item.name.text));
+            let found = Diagnostic::new(
+                Code::E0201,
+                item.name.span,
+                format!("the schedule `{}` has no `clock`", item.name.text),
+            );
             self.report(found.help("write `clock u in [0, 1]`"));
             return None;
         };
@@ -142,7 +146,10 @@ impl Checker<'_> {
             return Curve::Family(family);
         }
         let message = format!("`{}` is no curve", name.text);
-        self.report(Diagnostic::new(Code::E0204, name.span, message).help("curves are `vp`, `ve`, `flow`, and those of options of type `schedule`"));
+        self.report(
+            Diagnostic::new(Code::E0204, name.span, message)
+                .help("curves are `vp`, `ve`, `flow`, and those of options of type `schedule`"),
+        );
         Curve::Own
     }
 
@@ -164,7 +171,11 @@ impl Checker<'_> {
                     Some((Clock::Of(of), Ty::Real))
                 }
                 _ => {
-                    let found = Diagnostic::new(Code::E0301, range.span, "a clock runs over an interval or from `0` up to a count");
+                    let found = Diagnostic::new(
+                        Code::E0301,
+                        range.span,
+                        "a clock runs over an interval or from `0` up to a count",
+                    );
                     self.report(found.help("write `clock u in [0, 1]` or `clock i in 0..1000`"));
                     None
                 }
@@ -210,13 +221,20 @@ impl Checker<'_> {
     }
 
     /// A block that must return on every path.
-    pub(crate) fn returning(&mut self, scope: &mut Scope, block: &ast::Block, result: &Returned, name: &ast::Name) -> Block {
+    pub(crate) fn returning(
+        &mut self,
+        scope: &mut Scope,
+        block: &ast::Block,
+        result: &Returned,
+        name: &ast::Name,
+    ) -> Block {
         scope.result = Some(result.clone());
         let (checked, _, _) = self.block(scope, block, Some(&result.ty));
         scope.result = None;
         if !super::stmts::block_returns(&checked) {
             let end = Span { start: block.span.end.saturating_sub(1), ..block.span };
-            let found = Diagnostic::new(Code::E0205, end, format!("`{}` can reach its end without a `return`", name.text));
+            let found =
+                Diagnostic::new(Code::E0205, end, format!("`{}` can reach its end without a `return`", name.text));
             self.report(found.help("the result of a block is always a written `return`"));
         }
         checked
@@ -256,7 +274,8 @@ impl Checker<'_> {
             }
             return self.report(found);
         };
-        let twice = pipeline.slots.iter().any(|(known, _)| *known == slot) || slot == Slot::Network && pipeline.network.is_some();
+        let twice = pipeline.slots.iter().any(|(known, _)| *known == slot)
+            || slot == Slot::Network && pipeline.network.is_some();
         if twice {
             return self.error(Code::E0202, name.span, format!("`{}` is given twice", name.text));
         }
@@ -328,7 +347,9 @@ impl Checker<'_> {
             .into_iter()
             .map(|(of, level)| {
                 scope.used.insert(of);
-                let Ty::Tensor(kind) = scope.frame.locals[of].ty else { return (of, Kind::Tensor, self.level_ref(&mut scope, &level)) };
+                let Ty::Tensor(kind) = scope.frame.locals[of].ty else {
+                    return (of, Kind::Tensor, self.level_ref(&mut scope, &level));
+                };
                 (of, kind, self.level_ref(&mut scope, &level))
             })
             .collect();
@@ -418,7 +439,15 @@ impl Checker<'_> {
         }
     }
 
-    pub(crate) fn add_item(&mut self, scope: Scope, sort: ItemSort, name: &ast::Name, doc: &str, options: Vec<Opt>, body: ItemBody) -> ItemId {
+    pub(crate) fn add_item(
+        &mut self,
+        scope: Scope,
+        sort: ItemSort,
+        name: &ast::Name,
+        doc: &str,
+        options: Vec<Opt>,
+        body: ItemBody,
+    ) -> ItemId {
         self.hir.items.push(Item {
             sort,
             name: name.text.clone(),

@@ -76,7 +76,11 @@ impl<'l> Checker<'l> {
     /// An item that did not parse is missing: names that are not found may be its, and are no mistakes of their own.
     fn drop_consequences(&mut self, unit: UnitId, before: usize) {
         let file = self.lib.file(unit);
-        let broken = self.lib.diagnostics.iter().any(|found| found.primary.span.file == file && matches!(found.code, Code::E0002 | Code::E0003));
+        let broken = self
+            .lib
+            .diagnostics
+            .iter()
+            .any(|found| found.primary.span.file == file && matches!(found.code, Code::E0002 | Code::E0003));
         if broken {
             let kept = self.diagnostics.split_off(before);
             let kept = kept.into_iter().filter(|found| !matches!(found.code, Code::E0101 | Code::W0107));
@@ -165,7 +169,10 @@ impl<'l> Checker<'l> {
 
     pub(crate) fn unsupported(&mut self, span: Span, what: &str) {
         let message = format!("{what} are not supported yet");
-        self.report(Diagnostic::new(Code::E0004, span, message).help("the grammar has it already; a later version gives it a meaning"));
+        self.report(
+            Diagnostic::new(Code::E0004, span, message)
+                .help("the grammar has it already; a later version gives it a meaning"),
+        );
     }
 }
 

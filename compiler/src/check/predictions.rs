@@ -18,7 +18,13 @@ use crate::types::{ItemSort, Kind, Ty};
 
 impl Checker<'_> {
     /// `alpha(s)`, `lambda(d[1])`.
-    pub(crate) fn coordinate(&mut self, scope: &mut Scope, coordinate: Coordinate, args: &Args<'_>, span: Span) -> Expr {
+    pub(crate) fn coordinate(
+        &mut self,
+        scope: &mut Scope,
+        coordinate: Coordinate,
+        args: &Args<'_>,
+        span: Span,
+    ) -> Expr {
         self.only_positional(coordinate.name(), args);
         if !self.count(coordinate.name(), 1, args.positional.len(), span) {
             return error_expr(span);
@@ -41,8 +47,12 @@ impl Checker<'_> {
         };
         let Some(coordinate) = Coordinate::from_name(&name.text) else {
             let known: Vec<Arc<str>> = Coordinate::ALL.iter().map(|(_, word)| Arc::from(*word)).collect();
-            let mut found = Diagnostic::new(Code::E0303, name.span, format!("`{}` is no coordinate of a level", name.text));
-            found = found.help(did_you_mean(&name.text, &known).unwrap_or_else(|| format!("coordinates are {}", super::one_of(known.iter().map(|n| &**n)))));
+            let mut found =
+                Diagnostic::new(Code::E0303, name.span, format!("`{}` is no coordinate of a level", name.text));
+            found = found.help(
+                did_you_mean(&name.text, &known)
+                    .unwrap_or_else(|| format!("coordinates are {}", super::one_of(known.iter().map(|n| &**n)))),
+            );
             self.report(found);
             return error_expr(span);
         };
@@ -76,7 +86,10 @@ impl Checker<'_> {
 
     /// `x0(x)`, `eps(x, uncond)`, `v(x, at = l)`.
     pub(crate) fn predict(&mut self, scope: &mut Scope, kind: Kind, args: &Args<'_>, span: Span) -> Expr {
-        if matches!(scope.place, Place::Const | Place::Grid | Place::Schedule | Place::Pipeline | Place::Start | Place::Model) {
+        if matches!(
+            scope.place,
+            Place::Const | Place::Grid | Place::Schedule | Place::Pipeline | Place::Start | Place::Model
+        ) {
             let message = format!("`{kind}` is a model call, and there is no model here");
             self.error(Code::E0101, span, message);
             return error_expr(span);
@@ -92,7 +105,9 @@ impl Checker<'_> {
         };
         if by.is_none() && scope.place == Place::Guidance {
             let found = Diagnostic::new(Code::E0302, span, format!("`{kind}` in a guidance names a branch"));
-            self.report(found.help("declare `branch cond` and write `x0(x, cond)`, or hand on to a guidance: `x0(x, base)`"));
+            self.report(
+                found.help("declare `branch cond` and write `x0(x, cond)`, or hand on to a guidance: `x0(x, base)`"),
+            );
         }
         let mut at = None;
         let mut rest = Vec::new();
@@ -114,7 +129,11 @@ impl Checker<'_> {
         match &value.ty {
             Ty::Error | Ty::Tensor(Kind::Sample) => value,
             Ty::Tensor(Kind::Tensor) => {
-                let found = Diagnostic::new(Code::E0403, value.span, "a sample at a known level is needed here, found a tensor");
+                let found = Diagnostic::new(
+                    Code::E0403,
+                    value.span,
+                    "a sample at a known level is needed here, found a tensor",
+                );
                 self.report(found.help("name it first: `let y: sample@m = ..`, with the level `m` it is at"));
                 error_expr(value.span)
             }

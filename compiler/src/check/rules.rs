@@ -33,8 +33,10 @@ impl Checker<'_> {
             }
         }
         let Some(rule) = rule else {
-            let word = if sort == ItemSort::Sampler { "step x: sample@s -> sample@t" } else { "call x: sample@s -> x0" };
-            let found = Diagnostic::new(Code::E0201, item.name.span, format!("the {sort} `{}` has no rule", item.name.text));
+            let word =
+                if sort == ItemSort::Sampler { "step x: sample@s -> sample@t" } else { "call x: sample@s -> x0" };
+            let found =
+                Diagnostic::new(Code::E0201, item.name.span, format!("the {sort} `{}` has no rule", item.name.text));
             self.report(found.help(format!("write `{word} {{ .. }}`")));
             return None;
         };
@@ -79,11 +81,17 @@ impl Checker<'_> {
     fn signature(&mut self, scope: &mut Scope, sort: ItemSort, rule: &ast::Rule, ve: bool) -> Option<Rules> {
         let word = if sort == ItemSort::Sampler { "step" } else { "call" };
         if &*rule.word.text != word {
-            let found = Diagnostic::new(Code::E0203, rule.word.span, format!("a {sort} has a `{word}`, not a `{}`", rule.word.text));
+            let found = Diagnostic::new(
+                Code::E0203,
+                rule.word.span,
+                format!("a {sort} has a `{word}`, not a `{}`", rule.word.text),
+            );
             self.report(found);
             return None;
         }
-        let Some(level) = rule.from.level.as_ref().filter(|level| &*rule.from.name.text == "sample" && level.index.is_none()) else {
+        let Some(level) =
+            rule.from.level.as_ref().filter(|level| &*rule.from.name.text == "sample" && level.index.is_none())
+        else {
             let found = Diagnostic::new(Code::E0401, rule.from.span, format!("a `{word}` takes a sample at a level"));
             self.report(found.help(format!("write `{word} x: sample@s -> ..`")));
             return None;
@@ -101,7 +109,9 @@ impl Checker<'_> {
                 true
             }
             (ItemSort::Sampler, ..) => false,
-            (_, Some(kind), level) => kind.is_prediction() && level.as_ref().is_none_or(|to| to.name.text == level_name(rule)),
+            (_, Some(kind), level) => {
+                kind.is_prediction() && level.as_ref().is_none_or(|to| to.name.text == level_name(rule))
+            }
             (_, None, _) => false,
         };
         if !fits {
@@ -173,12 +183,16 @@ impl Checker<'_> {
                             let help = did_you_mean(&name.text, &known);
                             let message = format!("`{}` is no family of schedules", name.text);
                             let found = Diagnostic::new(Code::E0204, name.span, message);
-                            self.report(found.help(help.unwrap_or_else(|| "families are `vp`, `ve` and `flow`".to_owned())));
+                            self.report(
+                                found.help(help.unwrap_or_else(|| "families are `vp`, `ve` and `flow`".to_owned())),
+                            );
                         }
                     }
                 }
             }
-            MemberKind::Control { .. } | MemberKind::Adaptive { .. } if sampler => self.unsupported(span, "adaptive samplers"),
+            MemberKind::Control { .. } | MemberKind::Adaptive { .. } if sampler => {
+                self.unsupported(span, "adaptive samplers")
+            }
             MemberKind::View { .. } => self.unsupported(span, "outputs of a model beside its prediction"),
             MemberKind::Learn { .. } if sampler => self.unsupported(span, "learned scalars"),
             other => {
@@ -188,7 +202,14 @@ impl Checker<'_> {
         }
     }
 
-    fn state(&mut self, scope: &mut Scope, rules: &mut Rules, name: &ast::Name, ty: &ast::Type, init: Option<&ast::Expr>) {
+    fn state(
+        &mut self,
+        scope: &mut Scope,
+        rules: &mut Rules,
+        name: &ast::Name,
+        ty: &ast::Type,
+        init: Option<&ast::Expr>,
+    ) {
         let written = self.ty(scope, ty);
         self.no_bounds(written.bounds.as_ref(), name.span);
         let init = init.map(|init| {
@@ -205,7 +226,10 @@ impl Checker<'_> {
             Some(of) if of.is_prediction() => of,
             _ => {
                 let message = format!("a history keeps predictions, not `{}`", kind.name.text);
-                self.report(Diagnostic::new(Code::E0401, kind.span, message).help("write `history d: x0[2]`; a sample is kept in a `state`"));
+                self.report(
+                    Diagnostic::new(Code::E0401, kind.span, message)
+                        .help("write `history d: x0[2]`; a sample is kept in a `state`"),
+                );
                 Kind::Tensor
             }
         };

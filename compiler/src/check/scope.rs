@@ -153,7 +153,14 @@ impl Checker<'_> {
         local
     }
 
-    pub(crate) fn declare_unchecked(&mut self, scope: &mut Scope, name: &ast::Name, ty: Ty, rate: Rate, role: Role) -> Local {
+    pub(crate) fn declare_unchecked(
+        &mut self,
+        scope: &mut Scope,
+        name: &ast::Name,
+        ty: Ty,
+        rate: Rate,
+        role: Role,
+    ) -> Local {
         let rate = ty.rate(rate);
         let info = LocalInfo { name: name.text.clone(), span: name.span, ty, rate };
         let local = scope.frame.locals.push(info);

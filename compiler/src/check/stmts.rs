@@ -78,7 +78,9 @@ impl Checker<'_> {
             ast::StmtKind::Require(value) => StmtKind::Require(self.condition(scope, value)),
             ast::StmtKind::Expr(value) => {
                 let value = self.expr(scope, value, None);
-                if !matches!(value.ty, Ty::None | Ty::Never | Ty::Error) && !matches!(value.kind, ExprKind::If { .. } | ExprKind::Match { .. }) {
+                if !matches!(value.ty, Ty::None | Ty::Never | Ty::Error)
+                    && !matches!(value.kind, ExprKind::If { .. } | ExprKind::Match { .. })
+                {
                     let found = Diagnostic::new(Code::E0301, span, "the value of this line is not used");
                     self.report(found.help("name it with `let`, keep it with `<-`, or `return` it"));
                 }
@@ -191,7 +193,8 @@ impl Checker<'_> {
             if info.ty == Ty::Item(ItemSort::Sampler) {
                 return Some(StmtKind::Forget(local));
             }
-            let found = Diagnostic::new(Code::E0308, name.span, format!("`{}` is no sampler and cannot forget", name.text));
+            let found =
+                Diagnostic::new(Code::E0308, name.span, format!("`{}` is no sampler and cannot forget", name.text));
             self.report(found);
             return None;
         }

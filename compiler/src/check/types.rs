@@ -71,7 +71,9 @@ impl Checker<'_> {
                     let known: Vec<Arc<str>> = known.chain(kinds).chain(sorts).map(Arc::from).collect();
                     let mut found = Diagnostic::new(Code::E0101, name.span, format!("`{text}` is no type"));
                     let help = did_you_mean(text, &known);
-                    found = found.help(help.unwrap_or_else(|| "types are `int`, `real`, `bool`, `level`, kinds of tensors and sorts of items".to_owned()));
+                    found = found.help(help.unwrap_or_else(|| {
+                        "types are `int`, `real`, `bool`, `level`, kinds of tensors and sorts of items".to_owned()
+                    }));
                     self.report(found);
                     Ty::Error
                 }
@@ -164,9 +166,9 @@ impl Checker<'_> {
         let message = format!("expected a tensor of kind `{want}`, found `{have}`");
         let mut found = Diagnostic::new(Code::E0401, span, message);
         let help = match (have, want) {
-            (Kind::Eps | Kind::V | Kind::Flow | Kind::Score, Kind::Sample) => Some(
-                "a prediction is no sample: `transfer(x, x0(x), t)` carries `x` to `t`".to_owned(),
-            ),
+            (Kind::Eps | Kind::V | Kind::Flow | Kind::Score, Kind::Sample) => {
+                Some("a prediction is no sample: `transfer(x, x0(x), t)` carries `x` to `t`".to_owned())
+            }
             (Kind::Sample, want) if want.is_prediction() => Some(format!("`{want}(..)` asks the model for it")),
             (have, want) if have.is_prediction() && want.is_prediction() => {
                 Some(format!("ask for the view that is meant: `{want}(x)` in place of `{have}(x)`"))

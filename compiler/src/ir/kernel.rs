@@ -104,19 +104,13 @@ impl Args {
 
 impl From<[Value; 1]> for Args {
     fn from([a]: [Value; 1]) -> Args {
-        Args {
-            values: [a, a, a],
-            n_args: 1,
-        }
+        Args { values: [a, a, a], n_args: 1 }
     }
 }
 
 impl From<[Value; 2]> for Args {
     fn from([a, b]: [Value; 2]) -> Args {
-        Args {
-            values: [a, b, a],
-            n_args: 2,
-        }
+        Args { values: [a, b, a], n_args: 2 }
     }
 }
 
@@ -176,10 +170,7 @@ impl Kernel {
 
     /// `op` of `args`: `kernel.apply(Op::Mul, [a, b])`.
     pub fn apply(&mut self, op: Op, args: impl Into<Args>) -> Value {
-        self.insts.push(Inst::Apply {
-            op,
-            args: args.into(),
-        })
+        self.insts.push(Inst::Apply { op, args: args.into() })
     }
 
     /// Sends `value` to the next output buffer and returns that buffer's number.

@@ -67,18 +67,8 @@ struct Body<'a>(&'a Kernel);
 
 impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Kernel {
-            n_loads,
-            n_scalars,
-            n_noises,
-            insts,
-            stores,
-            ..
-        } = self.0;
-        writeln!(
-            f,
-            "(loads {n_loads}, scalars {n_scalars}, noises {n_noises}) {{"
-        )?;
+        let Kernel { n_loads, n_scalars, n_noises, insts, stores, .. } = self.0;
+        writeln!(f, "(loads {n_loads}, scalars {n_scalars}, noises {n_noises}) {{")?;
         for (value, inst) in insts {
             writeln!(f, "  {value} = {inst}")?;
         }
@@ -99,9 +89,7 @@ impl fmt::Display for Inst {
             Inst::Const(number) => write!(f, "const {number:?}"),
             Inst::Apply { op, args } => {
                 f.write_str(op.name())?;
-                args.as_slice()
-                    .iter()
-                    .try_for_each(|arg| write!(f, " {arg}"))
+                args.as_slice().iter().try_for_each(|arg| write!(f, " {arg}"))
             }
         }
     }
@@ -131,9 +119,7 @@ fn parse_one(lines: &mut Lines<'_>) -> Result<Kernel, TextError> {
             }
             _ => {
                 let text = line.text;
-                return Err(line.error(format!(
-                    "expected `v.. = ..`, `store ..` or `}}`, found `{text}`"
-                )));
+                return Err(line.error(format!("expected `v.. = ..`, `store ..` or `}}`, found `{text}`")));
             }
         }
     }
@@ -146,9 +132,7 @@ const MAX_INSTS: usize = 1 << 20;
 fn parse_head(line: &Line<'_>) -> Result<Kernel, TextError> {
     let form = || {
         let text = line.text;
-        line.error(format!(
-            "expected `kernel name (loads 0, scalars 0, noises 0) {{`, found `{text}`"
-        ))
+        line.error(format!("expected `kernel name (loads 0, scalars 0, noises 0) {{`, found `{text}`"))
     };
     let rest = line.text.strip_prefix("kernel ").ok_or_else(form)?;
     let (name, rest) = rest.split_once('(').ok_or_else(form)?;
@@ -191,12 +175,8 @@ fn parse_inst(line: &Line<'_>, words: &[&str]) -> Result<Inst, TextError> {
 }
 
 fn parse_apply(line: &Line<'_>, name: &str, args: &[&str]) -> Result<Inst, TextError> {
-    let op = Op::from_name(name)
-        .ok_or_else(|| line.error(format!("expected an operation, found `{name}`")))?;
-    let args: Vec<Value> = args
-        .iter()
-        .map(|arg| parse_value(line, arg))
-        .collect::<Result<_, _>>()?;
+    let op = Op::from_name(name).ok_or_else(|| line.error(format!("expected an operation, found `{name}`")))?;
+    let args: Vec<Value> = args.iter().map(|arg| parse_value(line, arg)).collect::<Result<_, _>>()?;
     match Args::from_slice(&args) {
         Some(args) if args.as_slice().len() == op.arity() => Ok(Inst::Apply { op, args }),
         _ => {
@@ -208,9 +188,7 @@ fn parse_apply(line: &Line<'_>, name: &str, args: &[&str]) -> Result<Inst, TextE
 
 /// `v3`
 fn parse_value(line: &Line<'_>, word: &str) -> Result<Value, TextError> {
-    let index = word
-        .strip_prefix('v')
-        .and_then(|digits| digits.parse::<u32>().ok());
+    let index = word.strip_prefix('v').and_then(|digits| digits.parse::<u32>().ok());
     match index {
         // The last number is no index: `PrimaryMap` keeps it for itself.
         Some(index) if index < u32::MAX => Ok(Value::new(index as usize)),
@@ -232,10 +210,7 @@ struct Line<'a> {
 
 impl<'a> Lines<'a> {
     fn new(text: &'a str) -> Lines<'a> {
-        Lines {
-            rest: text.lines().enumerate(),
-            last: 0,
-        }
+        Lines { rest: text.lines().enumerate(), last: 0 }
     }
 
     fn expect(&mut self, what: &str) -> Result<Line<'a>, TextError> {
@@ -255,10 +230,7 @@ impl<'a> Iterator for Lines<'a> {
             self.last = index + 1;
             let text = text.trim();
             if !text.is_empty() && !text.starts_with("//") {
-                return Some(Line {
-                    number: self.last,
-                    text,
-                });
+                return Some(Line { number: self.last, text });
             }
         }
         None
@@ -267,15 +239,11 @@ impl<'a> Iterator for Lines<'a> {
 
 impl Line<'_> {
     fn error(&self, message: String) -> TextError {
-        TextError {
-            line: self.number,
-            message,
-        }
+        TextError { line: self.number, message }
     }
 
     fn number(&self, word: &str) -> Result<u32, TextError> {
-        word.parse()
-            .map_err(|_| self.error(format!("expected a count, found `{word}`")))
+        word.parse().map_err(|_| self.error(format!("expected a count, found `{word}`")))
     }
 
     fn expect_number(&self, word: &str, expected: usize) -> Result<(), TextError> {

@@ -123,31 +123,16 @@ fn verify_inst(kernel: &Kernel, value: Value, inst: &Inst) -> Result<(), VerifyE
             if expected == found {
                 return Ok(());
             }
-            Err(VerifyError::Arity {
-                value,
-                op: op.name(),
-                expected,
-                found,
-            })
+            Err(VerifyError::Arity { value, op: op.name(), expected, found })
         }
     }
 }
 
-fn verify_slot(
-    value: Value,
-    kind: &'static str,
-    slot: u32,
-    declared: u32,
-) -> Result<(), VerifyError> {
+fn verify_slot(value: Value, kind: &'static str, slot: u32, declared: u32) -> Result<(), VerifyError> {
     if slot < declared {
         return Ok(());
     }
-    Err(VerifyError::Slot {
-        value,
-        kind,
-        slot,
-        declared,
-    })
+    Err(VerifyError::Slot { value, kind, slot, declared })
 }
 
 fn verify_stores(kernel: &Kernel) -> Result<(), VerifyError> {
@@ -155,12 +140,7 @@ fn verify_stores(kernel: &Kernel) -> Result<(), VerifyError> {
         return Err(VerifyError::NoStore);
     }
     let undefined = |value: &Value| value.index() >= kernel.insts.len();
-    match kernel
-        .stores
-        .iter()
-        .enumerate()
-        .find(|(_, value)| undefined(value))
-    {
+    match kernel.stores.iter().enumerate().find(|(_, value)| undefined(value)) {
         Some((slot, &value)) => Err(VerifyError::Store(slot, value)),
         None => Ok(()),
     }

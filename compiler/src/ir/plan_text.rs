@@ -89,7 +89,10 @@ fn op_text(out: &mut String, op: &PlanOp) {
             let scalars: String = launch.scalars.iter().map(|scalar| format!(" {scalar:?}")).collect();
             let draws: String = launch.draws.iter().map(|draw| format!(" {draw}")).collect();
             let (kernel, step) = (launch.kernel, launch.step);
-            line(out, format_args!("  launch {kernel} step {step} loads{loads} stores{stores} scalars{scalars} draws{draws}"));
+            line(
+                out,
+                format_args!("  launch {kernel} step {step} loads{loads} stores{stores} scalars{scalars} draws{draws}"),
+            );
         }
         PlanOp::Call(call) => call_text(out, call),
         PlanOp::Drop { call } => line(out, format_args!("  drop {call}")),
@@ -334,7 +337,9 @@ impl<'t> Parser<'t> {
         let first = self.at;
         let mut text = String::new();
         loop {
-            let Some((_, line)) = self.peek() else { return self.words().and_then(|words| words.fail("a kernel has no end")) };
+            let Some((_, line)) = self.peek() else {
+                return self.words().and_then(|words| words.fail("a kernel has no end"));
+            };
             self.at += 1;
             text.push_str(line);
             text.push('\n');
@@ -356,7 +361,8 @@ impl<'t> Parser<'t> {
         words.expect("gives")?;
         let word = words.word()?;
         let Some(gives) = Kind::from_name(word) else { return words.fail(format!("`{word}` is no kind")) };
-        let affine = Affine { gives, scale: words.named("scale")?, skip: words.named("skip")?, out: words.named("out")? };
+        let affine =
+            Affine { gives, scale: words.named("scale")?, skip: words.named("skip")?, out: words.named("out")? };
         let mut list = self.words()?;
         list.expect("branches")?;
         let branches = list.words.map(Arc::from).collect();
@@ -380,7 +386,8 @@ fn launch(words: &mut Words<'_>) -> Result<LaunchOp, TextError> {
     let loads = words.until("stores").into_iter().map(|word| words.source(word)).collect::<Result<_, _>>()?;
     words.expect("stores")?;
     let stores = words.until("scalars");
-    let stores = stores.into_iter().map(|word| words.entity(word, "s").map(Slot::from_u32)).collect::<Result<_, _>>()?;
+    let stores =
+        stores.into_iter().map(|word| words.entity(word, "s").map(Slot::from_u32)).collect::<Result<_, _>>()?;
     words.expect("scalars")?;
     let scalars = words.until("draws");
     let scalars = words.numbers(scalars)?;

@@ -47,8 +47,11 @@ struct State<'p> {
 /// Checks every invariant.
 pub fn verify(plan: &Plan) -> Result<(), PlanError> {
     for kernel in plan.kernels.values() {
-        super::kernel_verify::verify(kernel)
-            .map_err(|error| PlanError { invariant: 7, op: None, message: error.to_string() })?;
+        super::kernel_verify::verify(kernel).map_err(|error| PlanError {
+            invariant: 7,
+            op: None,
+            message: error.to_string(),
+        })?;
     }
     let mut state = State { plan, written: vec![false; plan.n_slots as usize], outputs: Vec::new(), steps: 0, op: 0 };
     if let Some(start) = plan.start {
@@ -110,7 +113,10 @@ impl State<'_> {
         let given = (launch.loads.len(), launch.stores.len(), launch.scalars.len(), launch.draws.len());
         let takes = (kernel.n_loads as usize, kernel.stores.len(), kernel.n_scalars as usize, kernel.n_noises as usize);
         if given != takes {
-            return self.fail(4, format!("{} takes {takes:?} buffers, stores, scalars, draws, given {given:?}", launch.kernel));
+            return self.fail(
+                4,
+                format!("{} takes {takes:?} buffers, stores, scalars, draws, given {given:?}", launch.kernel),
+            );
         }
         if let Some(bad) = launch.scalars.iter().find(|scalar| !scalar.is_finite()) {
             return self.fail(4, format!("a scalar is {bad}"));

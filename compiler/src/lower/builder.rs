@@ -82,7 +82,14 @@ impl<'h> Builder<'h> {
         Access::Value(value)
     }
 
-    pub(crate) fn emit(&mut self, op: Op, args: Vec<Value>, blocks: Vec<Block>, out: (Shape, Rate), span: Span) -> Value {
+    pub(crate) fn emit(
+        &mut self,
+        op: Op,
+        args: Vec<Value>,
+        blocks: Vec<Block>,
+        out: (Shape, Rate),
+        span: Span,
+    ) -> Value {
         let value = self.value(out.0, out.1);
         self.push(Inst { out: Some(value), op, args, blocks, span });
         value

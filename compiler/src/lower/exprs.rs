@@ -188,7 +188,14 @@ impl Lower<'_> {
         b.emit(op, args, vec![], out, span)
     }
 
-    fn clauses(&mut self, b: &mut Builder<'_>, clauses: &[(hir::Local, Expr)], condition: Option<&Expr>, element: &Expr, span: Span) {
+    fn clauses(
+        &mut self,
+        b: &mut Builder<'_>,
+        clauses: &[(hir::Local, Expr)],
+        condition: Option<&Expr>,
+        element: &Expr,
+        span: Span,
+    ) {
         if let Some(((local, over), rest)) = clauses.split_first() {
             let list = self.expr(b, over);
             let info = &b.frame.locals[*local];
@@ -255,7 +262,15 @@ impl Lower<'_> {
         b.emit(Op::Closure(func), captured, vec![], (out.0, rate), span)
     }
 
-    fn choose(&mut self, b: &mut Builder<'_>, condition: Value, then: Block, otherwise: Block, out: Out, span: Span) -> Value {
+    fn choose(
+        &mut self,
+        b: &mut Builder<'_>,
+        condition: Value,
+        then: Block,
+        otherwise: Block,
+        out: Out,
+        span: Span,
+    ) -> Value {
         let blocks = vec![then, otherwise];
         if out.0 == Shape::None {
             b.effect(Op::If, vec![condition], blocks, span);
@@ -264,7 +279,14 @@ impl Lower<'_> {
         b.emit(Op::If, vec![condition], blocks, out, span)
     }
 
-    fn arms(&mut self, b: &mut Builder<'_>, value: Value, arms: &[(Option<Expr>, hir::Block)], out: Out, span: Span) -> Value {
+    fn arms(
+        &mut self,
+        b: &mut Builder<'_>,
+        value: Value,
+        arms: &[(Option<Expr>, hir::Block)],
+        out: Out,
+        span: Span,
+    ) -> Value {
         // The checker has seen that the arms cover every value, so the last one needs no condition.
         let block = match arms {
             [] => return b.emit(Op::None, vec![], vec![], out, span),

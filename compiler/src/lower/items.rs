@@ -3,7 +3,9 @@
 use super::builder::{Access, Builder};
 use super::{FnCode, Lower};
 use crate::hir::{self, Clock, Curve, Expr, Frame, Item, ItemBody, Local, Opt};
-use crate::ir::program::{self as ir, ClockCode, CurveCode, Func, ItemCode, ItemRef, Op, PipelineCode, RulesCode, Shape, SpanTag};
+use crate::ir::program::{
+    self as ir, ClockCode, CurveCode, Func, ItemCode, ItemRef, Op, PipelineCode, RulesCode, Shape, SpanTag,
+};
 use crate::rate::Rate;
 
 impl<'h> Lower<'h> {

@@ -22,7 +22,8 @@ pub struct Lowered {
 
 /// Lowers items and what they lead to.
 pub fn lower(hir: &Hir, items: &[hir::ItemId]) -> Lowered {
-    let mut ctx = Lower { hir, program: Program::default(), items: HashMap::new(), fns: HashMap::new(), consts: HashMap::new() };
+    let mut ctx =
+        Lower { hir, program: Program::default(), items: HashMap::new(), fns: HashMap::new(), consts: HashMap::new() };
     let items = items.iter().map(|item| ctx.item(*item)).collect();
     Lowered { program: ctx.program, items }
 }

@@ -123,7 +123,9 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn if_inst(&mut self, frame: &mut Frame<A>, inst: &Inst) -> Result<Flow<A>> {
-        let Value::Bool(holds) = frame.get(inst.args[0]) else { return Err(internal(inst.span, "a condition that is none")) };
+        let Value::Bool(holds) = frame.get(inst.args[0]) else {
+            return Err(internal(inst.span, "a condition that is none"));
+        };
         let block = &inst.blocks[usize::from(!*holds)];
         if let Flow::Return(value) = self.block(frame, block)? {
             return Ok(Flow::Return(value));
@@ -135,7 +137,9 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn each(&mut self, frame: &mut Frame<A>, inst: &Inst) -> Result<Flow<A>> {
-        let Value::List(list) = frame.get(inst.args[0]).clone() else { return Err(internal(inst.span, "a loop over no list")) };
+        let Value::List(list) = frame.get(inst.args[0]).clone() else {
+            return Err(internal(inst.span, "a loop over no list"));
+        };
         let block = &inst.blocks[0];
         for entry in list.iter() {
             self.spend(1, inst.span)?;
@@ -212,9 +216,16 @@ impl<'p, A: Arith> Machine<'p, A> {
             Op::InRange { option, text, low, high } => self.in_range(&args, option, text, *low, *high, span)?,
             Op::Item { item, given } => {
                 let mut args = args.into_iter();
-                let given = given.iter().map(|given| if *given { args.next().unwrap_or(Value::None) } else { Value::None });
+                let given =
+                    given.iter().map(|given| if *given { args.next().unwrap_or(Value::None) } else { Value::None });
                 let given = given.collect();
-                Value::Item(Rc::new(ItemValue { item: *item, given, site: span, options: OnceCell::new(), opened: OnceCell::new() }))
+                Value::Item(Rc::new(ItemValue {
+                    item: *item,
+                    given,
+                    site: span,
+                    options: OnceCell::new(),
+                    opened: OnceCell::new(),
+                }))
             }
             Op::RunGrid => match (&args[0], &args[1]) {
                 (Value::Item(grid), Value::Int(n)) => Value::List(self.run_grid(grid, *n, span)?),
@@ -309,20 +320,19 @@ impl<'p, A: Arith> Machine<'p, A> {
             Coordinate::Sigma => level.sigma.clone(),
             Coordinate::Lambda => level.lambda.clone(),
             Coordinate::Rho => level.rho.clone(),
-            Coordinate::Time => {
-                match &level.time {
-                    Some(time) => time.clone(),
-                    None => {
-                        let schedule = self.schedule_here(span)?;
-                        self.time_of(&schedule, &level)?
-                    }
+            Coordinate::Time => match &level.time {
+                Some(time) => time.clone(),
+                None => {
+                    let schedule = self.schedule_here(span)?;
+                    self.time_of(&schedule, &level)?
                 }
-            }
+            },
         }))
     }
 
     pub(super) fn no_pure(&self, span: Span) -> Box<Diagnostic> {
-        let found = Diagnostic::new(Code::E0508, span, "a rule written `in ve` has no coordinate for the level without data");
+        let found =
+            Diagnostic::new(Code::E0508, span, "a rule written `in ve` has no coordinate for the level without data");
         Box::new(found.help("start the grid at `level(lambda = -9)`, or write the step with `transfer`"))
     }
 
@@ -339,7 +349,8 @@ impl<'p, A: Arith> Machine<'p, A> {
             if found.code == Code::E0508 {
                 found.primary.span = span;
                 if value.to_f64().is_nan() && schedule.noisiest.is_pure() {
-                    let help = "the schedule begins without data, where rho is infinite: begin at `high = level(lambda = -9)`";
+                    let help =
+                        "the schedule begins without data, where rho is infinite: begin at `high = level(lambda = -9)`";
                     found.help = Some(help.to_owned());
                 }
             }
@@ -359,11 +370,14 @@ impl<'p, A: Arith> Machine<'p, A> {
                 let at = named.as_ref().map_or("an unknown level".to_owned(), |level| level.describe());
                 let message = format!("a prediction of the data is a sample only at `clean`, not at {at}");
                 let found = Diagnostic::new(Code::E0401, span, message);
-                return Err(Box::new(found.help("`transfer(x, x0(x), t)` carries `x` to `t`; or write the case `t == clean`")));
+                return Err(Box::new(
+                    found.help("`transfer(x, x0(x), t)` carries `x` to `t`; or write the case `t == clean`"),
+                ));
             }
         } else if let (Some(have), Some(want)) = (&tensor.level, &named) {
             if kind.has_level() && !have.same(want) {
-                let (code, what) = if kind == Kind::Sample { (Code::E0402, "sample") } else { (Code::E0407, "prediction") };
+                let (code, what) =
+                    if kind == Kind::Sample { (Code::E0402, "sample") } else { (Code::E0407, "prediction") };
                 let message = format!("expected a {what} at {}, found one at {}", want.describe(), have.describe());
                 return Err(Box::new(Diagnostic::new(code, span, message)));
             }
@@ -411,7 +425,9 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn index(&mut self, args: &[Value<A>], span: Span) -> Result<Value<A>> {
-        let (Value::List(list), Value::Int(at)) = (&args[0], &args[1]) else { return Err(internal(span, "an index of no list")) };
+        let (Value::List(list), Value::Int(at)) = (&args[0], &args[1]) else {
+            return Err(internal(span, "an index of no list"));
+        };
         let found = usize::try_from(*at).ok().and_then(|at| list.get(at));
         found.cloned().ok_or_else(|| {
             let predictions = list.iter().any(|value| matches!(value, Value::Tensor(_)));
@@ -451,7 +467,9 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn range(&mut self, args: &[Value<A>], closed: bool, span: Span) -> Result<Value<A>> {
-        let (Value::Int(low), Value::Int(high)) = (&args[0], &args[1]) else { return Err(internal(span, "a range of no numbers")) };
+        let (Value::Int(low), Value::Int(high)) = (&args[0], &args[1]) else {
+            return Err(internal(span, "a range of no numbers"));
+        };
         let high = high.saturating_add(i64::from(closed));
         self.spend(high.saturating_sub(*low).max(0) as u64, span)?;
         Ok(Value::List(Rc::new((*low..high).map(Value::Int).collect())))
@@ -471,9 +489,11 @@ impl<'p, A: Arith> Machine<'p, A> {
         let Some(mut total) = values.next() else {
             return match reduce {
                 Reduce::Prod => Ok(Value::Int(1)),
-                Reduce::Min | Reduce::Max => {
-                    Err(Box::new(Diagnostic::new(Code::E0503, span, "the list is empty and has no smallest or largest entry")))
-                }
+                Reduce::Min | Reduce::Max => Err(Box::new(Diagnostic::new(
+                    Code::E0503,
+                    span,
+                    "the list is empty and has no smallest or largest entry",
+                ))),
                 Reduce::List | Reduce::Sum | Reduce::Count => Ok(Value::Int(0)),
             };
         };
@@ -482,7 +502,11 @@ impl<'p, A: Arith> Machine<'p, A> {
             total = match operator {
                 Some(operator) => self.operator(operator, &[total, value], span)?,
                 None => {
-                    let builtin = if reduce == Reduce::Min { crate::builtins::Builtin::Min } else { crate::builtins::Builtin::Max };
+                    let builtin = if reduce == Reduce::Min {
+                        crate::builtins::Builtin::Min
+                    } else {
+                        crate::builtins::Builtin::Max
+                    };
                     self.builtin(builtin, &[total, value], span)?
                 }
             };

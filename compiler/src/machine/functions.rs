@@ -34,7 +34,9 @@ impl<'p, A: Arith> Machine<'p, A> {
                 let value = value.clone();
                 self.combine(&[(A::Real::from_f64(-1.0), &value)], 0.0, span)
             }
-            (_, [a, b]) if matches!(a, Value::Tensor(_)) || matches!(b, Value::Tensor(_)) => self.on_tensors(operator, a, b, span),
+            (_, [a, b]) if matches!(a, Value::Tensor(_)) || matches!(b, Value::Tensor(_)) => {
+                self.on_tensors(operator, a, b, span)
+            }
             (_, args) => self.on_numbers(operator, args, span),
         }
     }
@@ -56,7 +58,9 @@ impl<'p, A: Arith> Machine<'p, A> {
             return Ok(value);
         }
         let mut reals = args.iter().filter_map(Value::real);
-        let (Some(a), b) = (reals.next(), reals.next()) else { return Err(internal(span, "operands that are no numbers")) };
+        let (Some(a), b) = (reals.next(), reals.next()) else {
+            return Err(internal(span, "operands that are no numbers"));
+        };
         let Some(b) = b else {
             return match operator {
                 Operator::Neg => Ok(Value::Real(-a)),
@@ -72,7 +76,13 @@ impl<'p, A: Arith> Machine<'p, A> {
             Operator::Pow => Value::Real(a.pow(&b)),
             Operator::Lt => Value::Bool(a.to_f64() < b.to_f64()),
             Operator::Le => Value::Bool(a.to_f64() <= b.to_f64()),
-            Operator::Neg | Operator::Widen | Operator::Not | Operator::Eq | Operator::Concat | Operator::IntDiv | Operator::Mod => {
+            Operator::Neg
+            | Operator::Widen
+            | Operator::Not
+            | Operator::Eq
+            | Operator::Concat
+            | Operator::IntDiv
+            | Operator::Mod => {
                 return Err(internal(span, "an operator of numbers"));
             }
         })
@@ -145,9 +155,12 @@ impl<'p, A: Arith> Machine<'p, A> {
             let what = if bad.is_nan() { "not a number" } else { "infinite" };
             let message = format!("the factor of this tensor is {what}");
             let found = Diagnostic::new(Code::E0504, span, message);
-            return Err(Box::new(found.help("a step to `clean` or from `pure` often needs a case of its own: `if t == clean { .. }`")));
+            return Err(Box::new(
+                found.help("a step to `clean` or from `pure` often needs a case of its own: `if t == clean { .. }`"),
+            ));
         }
-        let terms: Vec<(A::Real, &A::Tensor)> = terms.iter().map(|(factor, tensor)| (factor.clone(), &tensor.data)).collect();
+        let terms: Vec<(A::Real, &A::Tensor)> =
+            terms.iter().map(|(factor, tensor)| (factor.clone(), &tensor.data)).collect();
         let data = self.arith.linear(&terms, constant);
         Ok(Value::Tensor(self.tensor(data, Kind::Tensor, None)))
     }
@@ -182,7 +195,13 @@ impl<'p, A: Arith> Machine<'p, A> {
             },
             Builtin::Sign => {
                 let [z] = self.numbers(args, span)?;
-                let sign = if z > 0.0 { 1.0 } else if z < 0.0 { -1.0 } else { 0.0 };
+                let sign = if z > 0.0 {
+                    1.0
+                } else if z < 0.0 {
+                    -1.0
+                } else {
+                    0.0
+                };
                 Ok(Value::Real(A::Real::from_f64(sign)))
             }
             Builtin::Floor | Builtin::Ceil | Builtin::Round => self.rounded(builtin, args, span),
@@ -211,9 +230,13 @@ impl<'p, A: Arith> Machine<'p, A> {
                 let data = self.arith.noise(draw);
                 Ok(Value::Tensor(self.tensor(data, Kind::Noise, None)))
             }
-            Builtin::Len | Builtin::Linspace | Builtin::Cumprod | Builtin::Reverse | Builtin::Dedup | Builtin::Resample | Builtin::Solve => {
-                self.of_lists(builtin, args, span)
-            }
+            Builtin::Len
+            | Builtin::Linspace
+            | Builtin::Cumprod
+            | Builtin::Reverse
+            | Builtin::Dedup
+            | Builtin::Resample
+            | Builtin::Solve => self.of_lists(builtin, args, span),
             Builtin::Blend => Err(internal(span, "a blend of no tensors")),
         }
     }
@@ -319,7 +342,9 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Ok(Value::List(Rc::new(out)))
             }
             Builtin::Resample => {
-                let (values, Value::Int(n)) = (reals(&list(&args[0])?), &args[1]) else { return Err(internal(span, "a count that is none")) };
+                let (values, Value::Int(n)) = (reals(&list(&args[0])?), &args[1]) else {
+                    return Err(internal(span, "a count that is none"));
+                };
                 if values.is_empty() {
                     return Err(Box::new(Diagnostic::new(Code::E0503, span, "an empty list cannot be resampled")));
                 }
@@ -336,19 +361,32 @@ impl<'p, A: Arith> Machine<'p, A> {
                 let n = right.len();
                 self.spend((n * n * n) as u64, span)?;
                 if rows.len() != n || rows.iter().any(|row| row.len() != n) {
-                    let message = format!("`solve` needs as many equations as unknowns, found {} rows for {n} numbers", rows.len());
+                    let message = format!(
+                        "`solve` needs as many equations as unknowns, found {} rows for {n} numbers",
+                        rows.len()
+                    );
                     return Err(Box::new(Diagnostic::new(Code::E0503, span, message)));
                 }
                 match math::solve(rows, right) {
                     Some(solution) => give(solution.into_iter().map(A::Real::from_f64).collect()),
-                    None => Err(Box::new(Diagnostic::new(Code::E0504, span, "this linear system has no single solution"))),
+                    None => {
+                        Err(Box::new(Diagnostic::new(Code::E0504, span, "this linear system has no single solution")))
+                    }
                 }
             }
             _ => Err(internal(span, "a function of no lists")),
         }
     }
 
-    pub(super) fn in_range(&mut self, args: &[Value<A>], option: &Arc<str>, text: &Arc<str>, low: Option<bool>, high: Option<bool>, span: Span) -> Result<Value<A>> {
+    pub(super) fn in_range(
+        &mut self,
+        args: &[Value<A>],
+        option: &Arc<str>,
+        text: &Arc<str>,
+        low: Option<bool>,
+        high: Option<bool>,
+        span: Span,
+    ) -> Result<Value<A>> {
         let mut ends = args[1..].iter().filter_map(Value::number);
         let low = low.map(|closed| (ends.next().unwrap_or(f64::NEG_INFINITY), closed));
         let high = high.map(|closed| (ends.next().unwrap_or(f64::INFINITY), closed));
@@ -360,7 +398,9 @@ impl<'p, A: Arith> Machine<'p, A> {
         flatten(&args[0], &mut numbers);
         if let Some(bad) = numbers.into_iter().find(|number| !fits(*number)) {
             let message = format!("`{option}` is {bad}, which lies outside {text}");
-            return Err(Box::new(Diagnostic::new(Code::E0304, self.binding.unwrap_or(span), message).also(span, "declared here")));
+            return Err(Box::new(
+                Diagnostic::new(Code::E0304, self.binding.unwrap_or(span), message).also(span, "declared here"),
+            ));
         }
         Ok(args[0].clone())
     }

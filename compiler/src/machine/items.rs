@@ -87,7 +87,12 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(index)
     }
 
-    fn fresh_instance(&mut self, item: &Rc<ItemValue<A>>, code: &RulesCode, options: Rc<Vec<Value<A>>>) -> Result<Instance<A>> {
+    fn fresh_instance(
+        &mut self,
+        item: &Rc<ItemValue<A>>,
+        code: &RulesCode,
+        options: Rc<Vec<Value<A>>>,
+    ) -> Result<Instance<A>> {
         let mut states = Vec::new();
         for (_, init) in &code.states {
             states.push(match init {
@@ -106,7 +111,8 @@ impl<'p, A: Arith> Machine<'p, A> {
         let mut stale: Vec<usize> = self.children.get(&key).copied().into_iter().collect();
         self.children.remove(&key);
         while let Some(parent) = stale.pop() {
-            let inner: Vec<_> = self.children.iter().filter(|(key, _)| key.0 == parent).map(|(key, at)| (*key, *at)).collect();
+            let inner: Vec<_> =
+                self.children.iter().filter(|(key, _)| key.0 == parent).map(|(key, at)| (*key, *at)).collect();
             for (key, at) in inner {
                 self.children.remove(&key);
                 stale.push(at);
@@ -117,7 +123,9 @@ impl<'p, A: Arith> Machine<'p, A> {
     pub(super) fn push_history(&mut self, index: usize, value: &Value<A>, span: Span) -> Result<Value<A>> {
         let Value::Tensor(tensor) = value else { return Err(internal(span, "a history of no tensors")) };
         let item = self.instance().item.ok_or_else(|| internal(span, "a history of no item"))?;
-        let ItemBody::Rules(code) = &self.program.items[item].body else { return Err(internal(span, "a history of no rule")) };
+        let ItemBody::Rules(code) = &self.program.items[item].body else {
+            return Err(internal(span, "a history of no rule"));
+        };
         let depth = code.histories[index].2;
         let options = self.instance().options.clone();
         let depth = match self.of_options(&options, depth, span)? {
@@ -165,8 +173,16 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// One step of a sampler, from and to the coordinates of the rule that asks.
-    pub(super) fn step(&mut self, sampler: &Rc<ItemValue<A>>, x: &Tensor<A>, t: &Rc<Level<A::Real>>, span: Span) -> Result<Tensor<A>> {
-        let ItemBody::Rules(code) = &self.program.items[sampler.item].body else { return Err(internal(span, "a step of no rule")) };
+    pub(super) fn step(
+        &mut self,
+        sampler: &Rc<ItemValue<A>>,
+        x: &Tensor<A>,
+        t: &Rc<Level<A::Real>>,
+        span: Span,
+    ) -> Result<Tensor<A>> {
+        let ItemBody::Rules(code) = &self.program.items[sampler.item].body else {
+            return Err(internal(span, "a step of no rule"));
+        };
         let Some(s) = x.level.clone() else { return Err(self.no_level(span)) };
         let instance = self.enter(sampler, code)?;
         let outer = (self.at.instance, self.at.ve);

@@ -116,7 +116,8 @@ struct Answer<A: Arith> {
 impl<'p, A: Arith> Machine<'p, A> {
     /// An interpreter at the start of a run.
     pub fn new(program: &'p Program, arith: A) -> Self {
-        let root = Instance { fresh: true, options: Rc::default(), item: None, histories: Vec::new(), states: Vec::new() };
+        let root =
+            Instance { fresh: true, options: Rc::default(), item: None, histories: Vec::new(), states: Vec::new() };
         Machine {
             program,
             arith,

@@ -39,7 +39,15 @@ pub(crate) struct OpenCall<A: Arith> {
 pub const ONLY_BRANCH: &str = "cond";
 
 impl<'p, A: Arith> Machine<'p, A> {
-    pub(super) fn predict(&mut self, kind: Kind, by: bool, at: bool, names: &[Arc<str>], args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    pub(super) fn predict(
+        &mut self,
+        kind: Kind,
+        by: bool,
+        at: bool,
+        names: &[Arc<str>],
+        args: &[Value<A>],
+        span: Span,
+    ) -> Result<Value<A>> {
         let mut rest = args.iter();
         let Some(Value::Tensor(x)) = rest.next() else { return Err(internal(span, "a prediction at no tensor")) };
         let who = if by { rest.next().cloned() } else { None };
@@ -77,9 +85,17 @@ impl<'p, A: Arith> Machine<'p, A> {
         })
     }
 
-    fn known(&self, sample: u32, by: &By, at: Option<&Level<A::Real>>, args: &[(Arc<str>, Vec<A::Real>)]) -> Option<usize> {
+    fn known(
+        &self,
+        sample: u32,
+        by: &By,
+        at: Option<&Level<A::Real>>,
+        args: &[(Arc<str>, Vec<A::Real>)],
+    ) -> Option<usize> {
         let (at, args) = (at.map(key), args_key(args));
-        self.answers.iter().rposition(|answer| answer.sample == sample && answer.by == *by && answer.at == at && answer.args == args)
+        self.answers
+            .iter()
+            .rposition(|answer| answer.sample == sample && answer.by == *by && answer.at == at && answer.args == args)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call site; the pieces of a model call")]
@@ -107,7 +123,15 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(self.answers.len() - 1)
     }
 
-    fn ask(&mut self, x: &Tensor<A>, level: &Rc<Level<A::Real>>, by: &By, who: Option<&Value<A>>, args: &[(Arc<str>, Vec<A::Real>)], span: Span) -> Result<(Kind, A::Tensor)> {
+    fn ask(
+        &mut self,
+        x: &Tensor<A>,
+        level: &Rc<Level<A::Real>>,
+        by: &By,
+        who: Option<&Value<A>>,
+        args: &[(Arc<str>, Vec<A::Real>)],
+        span: Span,
+    ) -> Result<(Kind, A::Tensor)> {
         match (by, who) {
             (By::Given(_), _) => match self.given.take() {
                 Some(given) => Ok((Kind::X0, given)),
@@ -122,8 +146,17 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
     }
 
-    fn guide(&mut self, guidance: &Rc<ItemValue<A>>, x: &Tensor<A>, level: &Rc<Level<A::Real>>, passed: &[(Arc<str>, Vec<A::Real>)], span: Span) -> Result<(Kind, A::Tensor)> {
-        let ItemBody::Rules(code) = &self.program.items[guidance.item].body else { return Err(internal(span, "a guidance that is none")) };
+    fn guide(
+        &mut self,
+        guidance: &Rc<ItemValue<A>>,
+        x: &Tensor<A>,
+        level: &Rc<Level<A::Real>>,
+        passed: &[(Arc<str>, Vec<A::Real>)],
+        span: Span,
+    ) -> Result<(Kind, A::Tensor)> {
+        let ItemBody::Rules(code) = &self.program.items[guidance.item].body else {
+            return Err(internal(span, "a guidance that is none"));
+        };
         let instance = self.enter(guidance, code)?;
         let outer = std::mem::replace(&mut self.at.instance, instance);
         let inner = self.change_coordinates(x, code.ve, span)?;
@@ -152,7 +185,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.arith.linear(&[(factor, &data)], A::Real::from_f64(0.0))
     }
 
-    fn ask_model(&mut self, x: &Tensor<A>, level: &Rc<Level<A::Real>>, branch: Arc<str>, args: &[(Arc<str>, Vec<A::Real>)], span: Span) -> Result<(Kind, A::Tensor)> {
+    fn ask_model(
+        &mut self,
+        x: &Tensor<A>,
+        level: &Rc<Level<A::Real>>,
+        branch: Arc<str>,
+        args: &[(Arc<str>, Vec<A::Real>)],
+        span: Span,
+    ) -> Result<(Kind, A::Tensor)> {
         self.counts.networks += 1;
         let schedule = self.schedule_here(span)?;
         let time = self.time_of(&schedule, level)?;
@@ -177,7 +217,11 @@ impl<'p, A: Arith> Machine<'p, A> {
         let Value::Tensor(result) = result? else { return Err(internal(span, "a model that gives no tensor")) };
         let data = self.from_rule(result.data, code.gives, code.ve, level);
         let Some((input, output)) = call.and_then(|call| call.network) else {
-            let found = Diagnostic::new(Code::E0405, item.span.0, format!("the model `{}` does not call its network", item.name));
+            let found = Diagnostic::new(
+                Code::E0405,
+                item.span.0,
+                format!("the model `{}` does not call its network", item.name),
+            );
             return Err(Box::new(found.help("call it once: `network(x, time(s))`")));
         };
         let fault = self.arith.predicted(&x.data, &input, &output, &data, code.gives);
@@ -198,7 +242,9 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     pub(super) fn network(&mut self, names: &[Arc<str>], args: &[Value<A>], span: Span) -> Result<Value<A>> {
-        let (Value::Tensor(input), Some(time)) = (&args[0], args[1].real()) else { return Err(internal(span, "a network of no tensor")) };
+        let (Value::Tensor(input), Some(time)) = (&args[0], args[1].real()) else {
+            return Err(internal(span, "a network of no tensor"));
+        };
         if !time.to_f64().is_finite() {
             let message = format!("the network would be told the time {}", time.to_f64());
             let found = Diagnostic::new(Code::E0504, span, message);
@@ -233,12 +279,14 @@ impl<'p, A: Arith> Machine<'p, A> {
             Kind::Eps => self.as_eps(native, &data, &x, &level, span),
             Kind::Flow | Kind::V | Kind::Score => {
                 let eps = self.as_eps(native, &data, &x, &level, span)?;
-                let (alpha, sigma) = if self.at.ve { (A::Real::from_f64(1.0), level.rho.clone()) } else { (alpha, sigma) };
+                let (alpha, sigma) =
+                    if self.at.ve { (A::Real::from_f64(1.0), level.rho.clone()) } else { (alpha, sigma) };
                 if kind == Kind::Score {
                     return self.mix(&[(-(A::Real::from_f64(1.0) / sigma), &eps)], span);
                 }
                 let x0 = self.as_x0(native, &data, &x, &level, span)?;
-                let (a, b) = if kind == Kind::V { (alpha, -sigma) } else { (A::Real::from_f64(1.0), A::Real::from_f64(-1.0)) };
+                let (a, b) =
+                    if kind == Kind::V { (alpha, -sigma) } else { (A::Real::from_f64(1.0), A::Real::from_f64(-1.0)) };
                 self.mix(&[(a, &eps), (b, &x0)], span)
             }
             Kind::Sample | Kind::Noise | Kind::Weight | Kind::Tensor => Err(internal(span, "a view that is none")),
@@ -247,14 +295,24 @@ impl<'p, A: Arith> Machine<'p, A> {
 
     /// x = alpha x0 + sigma eps, solved for x0 (the table of conversions: v = alpha eps - sigma x0, flow = eps - x0,
     /// score = -eps / sigma).
-    fn as_x0(&mut self, native: Kind, data: &A::Tensor, x: &A::Tensor, level: &Level<A::Real>, span: Span) -> Result<A::Tensor> {
+    fn as_x0(
+        &mut self,
+        native: Kind,
+        data: &A::Tensor,
+        x: &A::Tensor,
+        level: &Level<A::Real>,
+        span: Span,
+    ) -> Result<A::Tensor> {
         let (alpha, sigma) = (level.alpha.clone(), level.sigma.clone());
         let one = A::Real::from_f64(1.0);
         let needs_alpha = matches!(native, Kind::Eps | Kind::Score);
         if needs_alpha && level.is_pure() {
-            let message = format!("a model that predicts `{native}` says nothing of the data at the level without data");
+            let message =
+                format!("a model that predicts `{native}` says nothing of the data at the level without data");
             let found = Diagnostic::new(Code::E0406, span, message);
-            return Err(Box::new(found.help("start the grid below `pure`, or use a model that predicts `x0`, `v` or `flow`")));
+            return Err(Box::new(
+                found.help("start the grid below `pure`, or use a model that predicts `x0`, `v` or `flow`"),
+            ));
         }
         match native {
             Kind::Eps => self.mix(&[(one / alpha.clone(), x), (-(sigma / alpha), data)], span),
@@ -271,7 +329,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
     }
 
-    fn as_eps(&mut self, native: Kind, data: &A::Tensor, x: &A::Tensor, level: &Level<A::Real>, span: Span) -> Result<A::Tensor> {
+    fn as_eps(
+        &mut self,
+        native: Kind,
+        data: &A::Tensor,
+        x: &A::Tensor,
+        level: &Level<A::Real>,
+        span: Span,
+    ) -> Result<A::Tensor> {
         let (alpha, sigma) = (level.alpha.clone(), level.sigma.clone());
         let one = A::Real::from_f64(1.0);
         match native {
@@ -309,7 +374,9 @@ fn key<R: Real>(level: &Level<R>) -> u64 {
 }
 
 fn args_key<R: Real>(args: &[(Arc<str>, Vec<R>)]) -> Vec<(Arc<str>, Vec<u64>)> {
-    args.iter().map(|(name, values)| (name.clone(), values.iter().map(|value| value.to_f64().to_bits()).collect())).collect()
+    args.iter()
+        .map(|(name, values)| (name.clone(), values.iter().map(|value| value.to_f64().to_bits()).collect()))
+        .collect()
 }
 
 fn reals<A: Arith>(value: &Value<A>) -> Vec<A::Real> {

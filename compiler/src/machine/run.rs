@@ -77,12 +77,16 @@ impl<'p, A: Arith> Machine<'p, A> {
         let ItemBody::Pipeline(code) = &item.body else { return Err(internal(span, "a pipeline that is none")) };
         (self.at.height, self.at.width) = config.size;
         let given = vec![Value::None; item.options.len()];
-        let Value::List(options) = self.call(item.bind, given, span)? else { return Err(internal(span, "options that are no list")) };
+        let Value::List(options) = self.call(item.bind, given, span)? else {
+            return Err(internal(span, "options that are no list"));
+        };
         let mut items: Vec<(Slot, Rc<ItemValue<A>>)> = Vec::new();
         let mut asked = config.steps;
         // The schedule first: options of the other slots may read its levels.
         let of_schedule = |(slot, _): &&(Slot, crate::ir::program::Func)| *slot == Slot::Schedule;
-        for (slot, func) in code.slots.iter().filter(of_schedule).chain(code.slots.iter().filter(|slot| !of_schedule(slot))) {
+        for (slot, func) in
+            code.slots.iter().filter(of_schedule).chain(code.slots.iter().filter(|slot| !of_schedule(slot)))
+        {
             if *slot == Slot::Steps && asked.is_some() {
                 continue;
             }
@@ -112,7 +116,8 @@ impl<'p, A: Arith> Machine<'p, A> {
         let n = levels.len() as i64 - 1;
         if config.levels.is_none() && n != asked {
             let message = format!("the grid makes {n} steps where {asked} were asked for");
-            warnings.push(Diagnostic::new(Code::W0512, at, message).help("`n` in the sampler is the true number of steps"));
+            warnings
+                .push(Diagnostic::new(Code::W0512, at, message).help("`n` in the sampler is the true number of steps"));
         }
         self.at.n = n;
         self.at.grid = Rc::new(levels.iter().cloned().map(Value::Level).collect());
@@ -136,7 +141,8 @@ impl<'p, A: Arith> Machine<'p, A> {
         match wanted.iter().find(|branch| !known.contains(branch)) {
             None => Ok(()),
             Some(branch) => {
-                let message = format!("the sampler asks for the branch `{branch}`, which the pipeline's guidance does not have");
+                let message =
+                    format!("the sampler asks for the branch `{branch}`, which the pipeline's guidance does not have");
                 let found = Diagnostic::new(Code::E0404, sampler.site, message);
                 Err(Box::new(found.help("give the pipeline a guidance with that branch, such as `guidance cfg`")))
             }
@@ -189,8 +195,16 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(levels)
     }
 
-    fn started(&mut self, options: &[Value<A>], func: crate::ir::program::Func, first: &Rc<Level<A::Real>>, span: Span) -> Result<Tensor<A>> {
-        let Value::Tensor(start) = self.of_options(options, func, span)? else { return Err(internal(span, "a start that is no tensor")) };
+    fn started(
+        &mut self,
+        options: &[Value<A>],
+        func: crate::ir::program::Func,
+        first: &Rc<Level<A::Real>>,
+        span: Span,
+    ) -> Result<Tensor<A>> {
+        let Value::Tensor(start) = self.of_options(options, func, span)? else {
+            return Err(internal(span, "a start that is no tensor"));
+        };
         match &start.level {
             Some(level) if level.same(first) => Ok(start),
             level => {
@@ -255,7 +269,12 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// Runs all steps from `x`, telling `observe` of the sample after each.
-    pub fn run(&mut self, setup: &Setup<A>, x: A::Tensor, mut observe: impl FnMut(&mut A, usize, &A::Tensor)) -> Result<A::Tensor> {
+    pub fn run(
+        &mut self,
+        setup: &Setup<A>,
+        x: A::Tensor,
+        mut observe: impl FnMut(&mut A, usize, &A::Tensor),
+    ) -> Result<A::Tensor> {
         let n = setup.levels.len() - 1;
         let schedule = self.at.schedule.as_ref().map_or(Rc::from(""), |schedule| schedule.name.clone());
         let mut x = self.tensor(x, Kind::Sample, Some(setup.levels[0].clone()));

@@ -49,7 +49,13 @@ const MAX_TABLE: i64 = 1_000_000;
 
 impl<'p, A: Arith> Machine<'p, A> {
     /// Makes a schedule from its clock and functions.
-    pub(super) fn open_schedule(&mut self, code: &OpenSchedule, args: Vec<Value<A>>, name: &str, span: Span) -> Result<Schedule<A>> {
+    pub(super) fn open_schedule(
+        &mut self,
+        code: &OpenSchedule,
+        args: Vec<Value<A>>,
+        name: &str,
+        span: Span,
+    ) -> Result<Schedule<A>> {
         let mut args = args.into_iter();
         let (clock, base) = self.clock(code.clock, &mut args, span)?;
         let family = match code.curve {
@@ -76,7 +82,8 @@ impl<'p, A: Arith> Machine<'p, A> {
         };
         self.tabulate(&mut schedule)?;
         let (low, high) = clock.ends();
-        let ends = [self.level_at(&schedule, A::Real::from_f64(low))?, self.level_at(&schedule, A::Real::from_f64(high))?];
+        let ends =
+            [self.level_at(&schedule, A::Real::from_f64(low))?, self.level_at(&schedule, A::Real::from_f64(high))?];
         let [low, high] = ends.map(Rc::new);
         if low.lambda.to_f64() >= high.lambda.to_f64() {
             (schedule.cleanest, schedule.noisiest) = (low, high);
@@ -89,7 +96,12 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(schedule)
     }
 
-    fn clock(&mut self, code: ClockCode, args: &mut impl Iterator<Item = Value<A>>, span: Span) -> Result<(Clock, Option<Rc<Schedule<A>>>)> {
+    fn clock(
+        &mut self,
+        code: ClockCode,
+        args: &mut impl Iterator<Item = Value<A>>,
+        span: Span,
+    ) -> Result<(Clock, Option<Rc<Schedule<A>>>)> {
         match code {
             ClockCode::Of => {
                 let of = args.next();
@@ -97,7 +109,9 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Ok((base.clock, Some(base)))
             }
             ClockCode::Table => match (args.next(), args.next()) {
-                (Some(Value::Int(low)), Some(Value::Int(high))) if low < high && high.saturating_sub(low) <= MAX_TABLE => {
+                (Some(Value::Int(low)), Some(Value::Int(high)))
+                    if low < high && high.saturating_sub(low) <= MAX_TABLE =>
+                {
                     Ok((Clock::Table { low, high }, None))
                 }
                 _ => Err(self.unusable(span, "its table needs between 1 and 1,000,000 entries")),
@@ -127,9 +141,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         let falls = lambdas.windows(2).all(|pair| pair[0] > pair[1]);
         let rises = lambdas.windows(2).all(|pair| pair[0] < pair[1]);
         if !falls && !rises {
-            let at = lambdas.windows(2).position(|pair| (pair[0] > pair[1]) != (lambdas[0] > lambdas[1]) || pair[0] == pair[1]);
+            let at = lambdas
+                .windows(2)
+                .position(|pair| (pair[0] > pair[1]) != (lambdas[0] > lambdas[1]) || pair[0] == pair[1]);
             let at = at.map_or(String::new(), |at| format!(" near clock {}", points[at]));
-            return Err(self.unusable(schedule.span, &format!("the noise must grow or fall all along the clock; it does not{at}")));
+            return Err(self.unusable(
+                schedule.span,
+                &format!("the noise must grow or fall all along the clock; it does not{at}"),
+            ));
         }
         if let Clock::Table { .. } = schedule.clock {
             schedule.table = lambdas;
@@ -149,7 +168,13 @@ impl<'p, A: Arith> Machine<'p, A> {
             let message = "the clock is not a number here";
             return Err(Box::new(Diagnostic::new(Code::E0508, schedule.span, message)));
         }
-        let u = if point < low { A::Real::from_f64(low) } else if point > high { A::Real::from_f64(high) } else { u };
+        let u = if point < low {
+            A::Real::from_f64(low)
+        } else if point > high {
+            A::Real::from_f64(high)
+        } else {
+            u
+        };
         let Clock::Table { low: first, .. } = schedule.clock else {
             return self.raw_level(schedule, u);
         };
@@ -186,9 +211,13 @@ impl<'p, A: Arith> Machine<'p, A> {
         let level = match (&values[..], schedule.family) {
             ([(coordinate, value)], Some(family)) => Level::on(family, *coordinate, value.clone()),
             (values, _) => {
-                let get = |wanted| values.iter().find(|(coordinate, _)| *coordinate == wanted).map(|(_, value)| value.clone());
+                let get = |wanted| {
+                    values.iter().find(|(coordinate, _)| *coordinate == wanted).map(|(_, value)| value.clone())
+                };
                 match (get(Coordinate::Alpha), get(Coordinate::Sigma)) {
-                    (Some(alpha), Some(sigma)) if alpha.to_f64() >= 0.0 && sigma.to_f64() >= 0.0 => Some(Level::of(alpha, sigma)),
+                    (Some(alpha), Some(sigma)) if alpha.to_f64() >= 0.0 && sigma.to_f64() >= 0.0 => {
+                        Some(Level::of(alpha, sigma))
+                    }
                     _ => None,
                 }
             }
@@ -203,7 +232,12 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// The level of the schedule's curve with this coordinate.
-    pub(super) fn level_with(&mut self, schedule: &Schedule<A>, coordinate: Coordinate, value: A::Real) -> Result<Level<A::Real>> {
+    pub(super) fn level_with(
+        &mut self,
+        schedule: &Schedule<A>,
+        coordinate: Coordinate,
+        value: A::Real,
+    ) -> Result<Level<A::Real>> {
         if coordinate == Coordinate::Time {
             return self.level_at(schedule, value);
         }
@@ -225,7 +259,12 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// A level of a schedule off the three curves, by bisection of its clock.
-    fn off_curve(&mut self, schedule: &Schedule<A>, coordinate: Coordinate, value: A::Real) -> Result<Option<Level<A::Real>>> {
+    fn off_curve(
+        &mut self,
+        schedule: &Schedule<A>,
+        coordinate: Coordinate,
+        value: A::Real,
+    ) -> Result<Option<Level<A::Real>>> {
         let point = value.to_f64();
         let read = |level: &Level<A::Real>| match coordinate {
             Coordinate::Alpha => level.alpha.to_f64(),
@@ -253,7 +292,12 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.bisect(schedule, point, read)
     }
 
-    fn bisect(&mut self, schedule: &Schedule<A>, target: f64, read: impl Fn(&Level<A::Real>) -> f64) -> Result<Option<Level<A::Real>>> {
+    fn bisect(
+        &mut self,
+        schedule: &Schedule<A>,
+        target: f64,
+        read: impl Fn(&Level<A::Real>) -> f64,
+    ) -> Result<Option<Level<A::Real>>> {
         let (mut low, mut high) = schedule.clock.ends();
         let at = |machine: &mut Self, u: f64| machine.level_at(schedule, A::Real::from_f64(u));
         let (first, last) = (read(&at(self, low)?), read(&at(self, high)?));

@@ -19,7 +19,11 @@ pub struct Pass {
 
 /// All passes, in order.
 pub const PASSES: &[Pass] = &[
-    Pass { name: "collapse_affine", doc: "sums of sums become sums over leaves and kept tensors", run: collapse_affine::run },
+    Pass {
+        name: "collapse_affine",
+        doc: "sums of sums become sums over leaves and kept tensors",
+        run: collapse_affine::run,
+    },
     Pass { name: "share", doc: "equal tensors become one", run: share::run },
     Pass { name: "batch", doc: "branches asked at one sample become one call", run: batch::run },
     Pass { name: "dead", doc: "calls that nothing reads are dropped", run: dead::run },

@@ -244,7 +244,8 @@ impl<'t> Layout<'t> {
     }
 
     fn release(&mut self, at: usize) {
-        let dead: Vec<Node> = self.slots.keys().copied().filter(|node| self.last_read.get(node).is_none_or(|last| *last <= at)).collect();
+        let dead: Vec<Node> =
+            self.slots.keys().copied().filter(|node| self.last_read.get(node).is_none_or(|last| *last <= at)).collect();
         for node in dead {
             self.free.extend(self.slots.remove(&node));
         }
@@ -261,9 +262,13 @@ impl<'t> Layout<'t> {
         match &self.tape.nodes[node] {
             NodeKind::Input(name) => Source::Input(name.clone()),
             NodeKind::Output { batch, branch } => Source::Output { call: *batch, branch: *branch },
-            NodeKind::Start | NodeKind::Noise(_) | NodeKind::Network(_) | NodeKind::Linear { .. } | NodeKind::Apply { .. } => {
-                Source::Slot(*self.slots.get(&node).expect("a tensor has a buffer from where it is made to where it is last read"))
-            }
+            NodeKind::Start
+            | NodeKind::Noise(_)
+            | NodeKind::Network(_)
+            | NodeKind::Linear { .. }
+            | NodeKind::Apply { .. } => Source::Slot(
+                *self.slots.get(&node).expect("a tensor has a buffer from where it is made to where it is last read"),
+            ),
         }
     }
 }

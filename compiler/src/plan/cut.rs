@@ -163,7 +163,11 @@ impl Cut<'_> {
                 let (terms, constant) = self.sum(&terms, constant, at, exprs);
                 Expr::Sum(terms, constant)
             }
-            NodeKind::Noise(_) | NodeKind::Start | NodeKind::Input(_) | NodeKind::Output { .. } | NodeKind::Network(_) => {
+            NodeKind::Noise(_)
+            | NodeKind::Start
+            | NodeKind::Input(_)
+            | NodeKind::Output { .. }
+            | NodeKind::Network(_) => {
                 let (terms, constant) = self.sum(&[(1.0, node)], 0.0, at, exprs);
                 Expr::Sum(terms, constant)
             }
@@ -172,7 +176,13 @@ impl Cut<'_> {
     }
 
     /// A sum in terms of what segment `at` reads.
-    fn sum(&mut self, terms: &[(f64, Node)], constant: f64, at: u32, exprs: &mut Vec<(Node, Expr)>) -> (Vec<(f64, Term)>, f64) {
+    fn sum(
+        &mut self,
+        terms: &[(f64, Node)],
+        constant: f64,
+        at: u32,
+        exprs: &mut Vec<(Node, Expr)>,
+    ) -> (Vec<(f64, Term)>, f64) {
         let mut sum = Sum::new(constant);
         for (factor, node) in terms {
             self.expand(*factor, *node, at, &mut sum);

@@ -49,7 +49,9 @@ pub fn plan(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result<
     if traced.tape.unread > 0 {
         let span = program.items[pipeline].span.0;
         let message = format!("{} evaluations of the network are asked for and never used", traced.tape.unread);
-        traced.warnings.push(Diagnostic::new(Code::W0513, span, message).help("they are not made; remove the call from the rule"));
+        traced
+            .warnings
+            .push(Diagnostic::new(Code::W0513, span, message).help("they are not made; remove the call from the rule"));
     }
     let segments = cut::cut(&traced.tape);
     let network = match &program.items[pipeline].body {
@@ -144,7 +146,13 @@ pub(crate) type Ready = cranelift_entity::SecondaryMap<Node, u32>;
 pub(crate) fn rest_buffers(tape: &Tape) -> u32 {
     let n = tape.steps.len() + 1;
     let row = LevelRow { time: 0.0, alpha: 1.0, sigma: 0.0, lambda: f64::INFINITY };
-    let traced = Traced { tape: tape.clone(), levels: vec![row; n], sampler: "".into(), schedule: "".into(), warnings: Vec::new() };
+    let traced = Traced {
+        tape: tape.clone(),
+        levels: vec![row; n],
+        sampler: "".into(),
+        schedule: "".into(),
+        warnings: Vec::new(),
+    };
     let segments = cut::cut(&traced.tape);
     assign::assign(&traced, &segments, None).cost.rest_buffers
 }

@@ -70,7 +70,10 @@ impl<'p> Bench<'p> {
     /// A machine on a schedule, with the standard model.
     fn machine(&self, schedule: ItemRef) -> Result<Machine<'p, Tape>> {
         let mut machine = Machine::new(self.program, Tape::default());
-        machine.place(item(schedule, Vec::new(), self.program), item(self.standard(ItemSort::Model, "x0"), Vec::new(), self.program))?;
+        machine.place(
+            item(schedule, Vec::new(), self.program),
+            item(self.standard(ItemSort::Model, "x0"), Vec::new(), self.program),
+        )?;
         Ok(machine)
     }
 
@@ -120,7 +123,10 @@ impl<'p> Bench<'p> {
             return Vec::new();
         }
         let mut machine = Machine::new(self.program, Tape::default());
-        let opened = machine.place(item(code, Vec::new(), self.program), item(self.standard(ItemSort::Model, "x0"), Vec::new(), self.program));
+        let opened = machine.place(
+            item(code, Vec::new(), self.program),
+            item(self.standard(ItemSort::Model, "x0"), Vec::new(), self.program),
+        );
         let checked = opened.and_then(|()| match machine.schedule() {
             Some(schedule) => machine.check_inverse(&schedule),
             None => Ok(()),
@@ -233,7 +239,9 @@ impl<'p> Bench<'p> {
             Ty::Choice(names) => names.iter().map(|name| Value::Word(name.clone())).collect(),
             Ty::Int => ends(bounds).into_iter().map(|end| Value::Int(end as i64)).collect(),
             Ty::Real => ends(bounds).into_iter().map(Value::Real).collect(),
-            Ty::List(of) if **of == Ty::Real => vec![Value::List(Rc::new([4.0, 1.0, 0.25, 0.0].map(Value::Real).to_vec()))],
+            Ty::List(of) if **of == Ty::Real => {
+                vec![Value::List(Rc::new([4.0, 1.0, 0.25, 0.0].map(Value::Real).to_vec()))]
+            }
             Ty::Item(sort) => STANDARD
                 .iter()
                 .zip(self.standard)

@@ -28,17 +28,8 @@ fn evaluate(op: Op, engine: Engine, numbers: &[f32]) -> Vec<f32> {
     let artifact = compile(&kernel, engine, Dtype::F32).unwrap();
     assert_eq!(artifact.engine(), engine);
     let mut out = vec![0.0; numbers.len()];
-    let launch = Launch {
-        scalars: &[],
-        draws: &[],
-        seed: 0,
-        first_sample: 0,
-        samples: 1,
-        elements: numbers.len(),
-    };
-    artifact
-        .run(&launch, &[numbers.into()], &mut [&mut out])
-        .unwrap();
+    let launch = Launch { scalars: &[], draws: &[], seed: 0, first_sample: 0, samples: 1, elements: numbers.len() };
+    artifact.run(&launch, &[numbers.into()], &mut [&mut out]).unwrap();
     out
 }
 
@@ -46,17 +37,9 @@ fn evaluate(op: Op, engine: Engine, numbers: &[f32]) -> Vec<f32> {
 fn all_floats() -> Vec<f32> {
     const STRIDE: usize = 4999;
     let mut numbers: Vec<f32> = (0..=u32::MAX).step_by(STRIDE).map(f32::from_bits).collect();
-    let special = [
-        0.0, 1.0, 0.625, 88.72283, 88.722_84, 87.33, 103.97, 104.5, 1e-40,
-    ];
+    let special = [0.0, 1.0, 0.625, 88.72283, 88.722_84, 87.33, 103.97, 104.5, 1e-40];
     numbers.extend(special.iter().flat_map(|&x| [x, -x]));
-    numbers.extend([
-        f32::INFINITY,
-        f32::NEG_INFINITY,
-        f32::NAN,
-        f32::MAX,
-        f32::MIN_POSITIVE,
-    ]);
+    numbers.extend([f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN_POSITIVE]);
     numbers
 }
 
@@ -73,11 +56,7 @@ fn check(op: Op, exact: fn(f64) -> f64, numbers: &[f32], budget: f64) {
         return;
     }
     let (error, at) = worst(op, exact, numbers);
-    println!(
-        "{}: {error:.3} ulp at {at:e} of {}",
-        op.name(),
-        numbers.len()
-    );
+    println!("{}: {error:.3} ulp at {at:e} of {}", op.name(), numbers.len());
     assert!(error <= budget, "{}: {error} ulp at {at:e}", op.name());
 }
 
@@ -116,21 +95,10 @@ fn sin_and_cos_up_to_1e5() {
 #[test]
 fn sin_and_cos_stay_in_bounds_beyond() {
     for op in [Op::Sin, Op::Cos] {
-        for (x, y) in all_floats()
-            .iter()
-            .zip(evaluate(op, Engine::best(), &all_floats()))
-        {
-            assert!(
-                y.abs() <= 1.0 || !x.is_finite(),
-                "{} of {x:e} is {y:e}",
-                op.name()
-            );
+        for (x, y) in all_floats().iter().zip(evaluate(op, Engine::best(), &all_floats())) {
+            assert!(y.abs() <= 1.0 || !x.is_finite(), "{} of {x:e} is {y:e}", op.name());
         }
-        let out = evaluate(
-            op,
-            Engine::best(),
-            &[f32::INFINITY, f32::NEG_INFINITY, f32::NAN],
-        );
+        let out = evaluate(op, Engine::best(), &[f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
         assert!(out.iter().all(|y| y.is_nan()));
     }
 }

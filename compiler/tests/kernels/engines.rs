@@ -28,9 +28,7 @@ pub fn outputs<T: Element>(
     };
     let inputs: Vec<Vec<T>> = (0..kernel.n_loads).map(buffer).collect();
     let scalars = [0.3, -1.7, 1e-3, 12.5];
-    let draws: Vec<Draw<'_, T>> = (0..kernel.n_noises)
-        .map(|stream| Draw::Generated { stream, draw: 9 })
-        .collect();
+    let draws: Vec<Draw<'_, T>> = (0..kernel.n_noises).map(|stream| Draw::Generated { stream, draw: 9 }).collect();
     let launch = Launch {
         scalars: &scalars[..kernel.n_scalars as usize],
         draws: &draws,
@@ -39,11 +37,7 @@ pub fn outputs<T: Element>(
         samples,
         elements,
     };
-    let n_shared = if in_place {
-        inputs.len().min(kernel.stores.len())
-    } else {
-        0
-    };
+    let n_shared = if in_place { inputs.len().min(kernel.stores.len()) } else { 0 };
     let mut outputs: Vec<Vec<T>> = (0..kernel.stores.len())
         .map(|slot| match slot < n_shared {
             true => inputs[slot].clone(),
@@ -65,21 +59,13 @@ pub fn outputs<T: Element>(
 
 fn assert_same_f32(a: &[Vec<f32>], b: &[Vec<f32>]) {
     let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
-    let at = a
-        .iter()
-        .flatten()
-        .zip(b.iter().flatten())
-        .position(|pair| !same(pair));
+    let at = a.iter().flatten().zip(b.iter().flatten()).position(|pair| !same(pair));
     assert_eq!(at, None);
 }
 
 fn assert_same_f64(a: &[Vec<f64>], b: &[Vec<f64>]) {
     let same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
-    let at = a
-        .iter()
-        .flatten()
-        .zip(b.iter().flatten())
-        .position(|pair| !same(pair));
+    let at = a.iter().flatten().zip(b.iter().flatten()).position(|pair| !same(pair));
     assert_eq!(at, None);
 }
 
@@ -148,23 +134,11 @@ fn min_and_max_give_the_second_operand_of_nan() {
     let kernel = parse_kernel(text).unwrap();
     for engine in [Engine::Interp, Engine::best()] {
         let artifact = compile(&kernel, engine, samp_compiler::backend::Dtype::F32).unwrap();
-        let (a, b) = (
-            [f32::NAN, 1.0, 0.0, -0.0, 2.0],
-            [1.0, f32::NAN, -0.0, 0.0, 3.0],
-        );
+        let (a, b) = ([f32::NAN, 1.0, 0.0, -0.0, 2.0], [1.0, f32::NAN, -0.0, 0.0, 3.0]);
         let (mut low, mut high) = ([0.0; 5], [0.0; 5]);
-        let launch = Launch {
-            scalars: &[],
-            draws: &[],
-            seed: 0,
-            first_sample: 0,
-            samples: 1,
-            elements: 5,
-        };
+        let launch = Launch { scalars: &[], draws: &[], seed: 0, first_sample: 0, samples: 1, elements: 5 };
         let loads = [Load::From(a.as_slice()), Load::From(b.as_slice())];
-        artifact
-            .run(&launch, &loads, &mut [&mut low, &mut high])
-            .unwrap();
+        artifact.run(&launch, &loads, &mut [&mut low, &mut high]).unwrap();
         let bits = |row: [f32; 5]| row.map(f32::to_bits);
         assert_eq!(bits(low)[..1], bits(high)[..1]);
         assert_eq!(bits(low), bits([1.0, low[1], -0.0, 0.0, 2.0]));
@@ -200,19 +174,9 @@ fn code_outlives_its_siblings() {
     let last = artifacts.pop().unwrap();
     drop(artifacts);
     let mut x = [1.0f32, 2.0, 3.0];
-    let launch = Launch {
-        scalars: &[],
-        draws: &[],
-        seed: 0,
-        first_sample: 0,
-        samples: 3,
-        elements: 1,
-    };
+    let launch = Launch { scalars: &[], draws: &[], seed: 0, first_sample: 0, samples: 3, elements: 1 };
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            last.run(&launch, &[Load::InPlace(0)], &mut [&mut x])
-                .unwrap()
-        });
+        scope.spawn(|| last.run(&launch, &[Load::InPlace(0)], &mut [&mut x]).unwrap());
     });
     assert_eq!(x, [2.0, 4.0, 6.0]);
 }

@@ -55,16 +55,7 @@ fn build(choices: &[Choice], stores: &[usize]) -> Kernel {
 
 /// Numbers of mixed size and sign, with the special ones among them.
 pub fn numbers(n: usize, salt: u32) -> Vec<f32> {
-    let special = [
-        0.0,
-        -0.0,
-        f32::INFINITY,
-        f32::NEG_INFINITY,
-        f32::NAN,
-        1e-40,
-        1e30,
-        -1e-20,
-    ];
+    let special = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e-40, 1e30, -1e-20];
     let number = |i: usize| {
         let mut word = (i as u32).wrapping_mul(0x9E37_79B9) ^ salt.wrapping_mul(0x85EB_CA6B);
         word = (word ^ (word >> 15)).wrapping_mul(0x2C1B_3C6D);

@@ -88,46 +88,20 @@ fn the_key_is_without_the_name() {
 fn errors_name_the_line() {
     let cases = [
         ("", "line 1: expected `kernel`, found the end of the text"),
-        (
-            "kernel k {",
-            "line 1: expected `kernel name (loads 0, scalars 0, noises 0) {`, found `kernel k {`",
-        ),
-        (
-            "kernel k (loads 0, scalars 0, noises 0) {\n\n",
-            "line 2: expected `}`, found the end of the text",
-        ),
+        ("kernel k {", "line 1: expected `kernel name (loads 0, scalars 0, noises 0) {`, found `kernel k {`"),
+        ("kernel k (loads 0, scalars 0, noises 0) {\n\n", "line 2: expected `}`, found the end of the text"),
     ];
     for (text, message) in cases {
         assert_eq!(parse_kernel(text).unwrap_err().to_string(), message);
     }
     let damage = [
-        (
-            "mul v0 v1",
-            "mix v0 v1",
-            "line 4: expected an operation, found `mix`",
-        ),
-        (
-            "mul v0 v1",
-            "mul v0",
-            "line 4: expected 2 operands of `mul`, found 1",
-        ),
-        (
-            "mul v0 v1",
-            "mul v0 1",
-            "line 4: expected a value like `v3`, found `1`",
-        ),
-        (
-            "v2 = mul",
-            "v3 = mul",
-            "line 4: expected `v2 = ..`, found `v3`",
-        ),
+        ("mul v0 v1", "mix v0 v1", "line 4: expected an operation, found `mix`"),
+        ("mul v0 v1", "mul v0", "line 4: expected 2 operands of `mul`, found 1"),
+        ("mul v0 v1", "mul v0 1", "line 4: expected a value like `v3`, found `1`"),
+        ("v2 = mul", "v3 = mul", "line 4: expected `v2 = ..`, found `v3`"),
         ("store 0", "store 1", "line 8: expected number 0, found `1`"),
         ("load 0", "load x", "line 2: expected a count, found `x`"),
-        (
-            "}\n",
-            "}\nmore\n",
-            "line 10: expected the end, found `more`",
-        ),
+        ("}\n", "}\nmore\n", "line 10: expected the end, found `more`"),
     ];
     for (from, to, message) in damage {
         let text = STEP.replacen(from, to, 1);

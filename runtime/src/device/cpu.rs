@@ -73,11 +73,7 @@ struct Operand<'a> {
     range: (usize, usize),
 }
 
-fn operands<'a>(
-    launch: &TensorLaunch<'a>,
-    loads: &[&'a Tensor],
-    stores: &[&'a Tensor],
-) -> Vec<Operand<'a>> {
+fn operands<'a>(launch: &TensorLaunch<'a>, loads: &[&'a Tensor], stores: &[&'a Tensor]) -> Vec<Operand<'a>> {
     let given = |draw: &TensorDraw<'a>| match *draw {
         TensorDraw::Given(tensor) => Some(tensor),
         TensorDraw::Generated { .. } => None,
@@ -120,29 +116,17 @@ impl<'a> Operand<'a> {
         let (role, tensor) = (self.role, self.tensor);
         if !matches!(tensor.device(), Device::Cpu) {
             let found = format!("{:?}", tensor.device().location());
-            return Err(DeviceError::Device {
-                role,
-                expected: "cpu",
-                found,
-            });
+            return Err(DeviceError::Device { role, expected: "cpu", found });
         }
         if tensor.dtype() != T::CANDLE {
             let (expected, found) = (T::DTYPE, tensor.dtype().as_str());
-            return Err(DeviceError::Dtype {
-                role,
-                expected,
-                found,
-            });
+            return Err(DeviceError::Dtype { role, expected, found });
         }
         if let Some(first) = stores.first()
             && first.dims() != tensor.dims()
         {
             let (expected, found) = (first.dims().to_vec(), tensor.dims().to_vec());
-            return Err(DeviceError::Shape {
-                role,
-                expected,
-                found,
-            });
+            return Err(DeviceError::Shape { role, expected, found });
         }
         match tensor.is_contiguous() {
             true => Ok(()),
@@ -156,9 +140,7 @@ impl<'a> Operand<'a> {
         match (self.role, other.role) {
             (Role::Store(_), Role::Store(_) | Role::Noise(_)) => overlap,
             (Role::Noise(_), Role::Store(_)) => overlap,
-            (Role::Store(_), Role::Load(_)) | (Role::Load(_), Role::Store(_)) => {
-                overlap && self.range != other.range
-            }
+            (Role::Store(_), Role::Load(_)) | (Role::Load(_), Role::Store(_)) => overlap && self.range != other.range,
             (Role::Load(_) | Role::Noise(_), Role::Load(_) | Role::Noise(_)) => false,
         }
     }
@@ -185,11 +167,7 @@ struct Pointers<T> {
 impl<T: CpuElement> Pointers<T> {
     fn new(n_loads: usize, n_noises: usize, n_stores: usize) -> Pointers<T> {
         let none = |n| vec![Cell::new(std::ptr::null_mut()); n];
-        Pointers {
-            loads: none(n_loads),
-            noises: none(n_noises),
-            stores: none(n_stores),
-        }
+        Pointers { loads: none(n_loads), noises: none(n_noises), stores: none(n_stores) }
     }
 
     /// Notes the place of each operand in the storage with these numbers.
@@ -210,33 +188,22 @@ impl<T: CpuElement> Pointers<T> {
 }
 
 /// Locks the storages of `sorted` one inside the other, then calls `then`.
-fn lock_all<T: CpuElement>(
-    sorted: &[Operand<'_>],
-    pointers: &Pointers<T>,
-    then: &dyn Fn(),
-) -> candle_core::Result<()> {
+fn lock_all<T: CpuElement>(sorted: &[Operand<'_>], pointers: &Pointers<T>, then: &dyn Fn()) -> candle_core::Result<()> {
     let Some(first) = sorted.first() else {
         then();
         return Ok(());
     };
-    let n = sorted
-        .iter()
-        .take_while(|operand| operand.storage == first.storage)
-        .count();
+    let n = sorted.iter().take_while(|operand| operand.storage == first.storage).count();
     let (group, rest) = sorted.split_at(n);
     match first.role {
-        Role::Store(_) => first
-            .tensor
-            .inplace_op1(&InPlace(|storage: &mut CpuStorage| {
-                let numbers = T::numbers_mut(storage)?;
-                pointers.set(group, numbers.as_mut_ptr(), numbers.len())?;
-                lock_all(rest, pointers, then)
-            })),
+        Role::Store(_) => first.tensor.inplace_op1(&InPlace(|storage: &mut CpuStorage| {
+            let numbers = T::numbers_mut(storage)?;
+            pointers.set(group, numbers.as_mut_ptr(), numbers.len())?;
+            lock_all(rest, pointers, then)
+        })),
         Role::Load(_) | Role::Noise(_) => {
             let (guard, _) = first.tensor.storage_and_layout();
-            let Storage::Cpu(storage) = &*guard else {
-                candle_core::bail!("expected a storage on the cpu")
-            };
+            let Storage::Cpu(storage) = &*guard else { candle_core::bail!("expected a storage on the cpu") };
             // Only read from: no store is in this storage.
             let numbers = T::numbers(storage)?;
             pointers.set(group, numbers.as_ptr().cast_mut(), numbers.len())?;
@@ -280,44 +247,16 @@ unsafe fn run<T: CpuElement>(
         TensorDraw::Generated { stream, draw } => Draw::Generated { stream, draw },
         // SAFETY: the pointer is of a locked storage, has this many numbers, and no store
         // overlaps it.
-        TensorDraw::Given(_) => {
-            Draw::Given(unsafe { std::slice::from_raw_parts(pointer.get(), samples * elements) })
-        }
+        TensorDraw::Given(_) => Draw::Given(unsafe { std::slice::from_raw_parts(pointer.get(), samples * elements) }),
     };
-    let draws: Vec<Draw<'_, T>> = launch
-        .draws
-        .iter()
-        .zip(&pointers.noises)
-        .map(draw)
-        .collect();
-    let TensorLaunch {
-        scalars,
-        seed,
-        first_sample,
-        threads,
-        ..
-    } = *launch;
-    let launch = Launch {
-        scalars,
-        draws: &draws,
-        seed,
-        first_sample,
-        samples,
-        elements,
-    };
-    let loads: Vec<*const T> = pointers
-        .loads
-        .iter()
-        .map(|p| p.get().cast_const())
-        .collect();
+    let draws: Vec<Draw<'_, T>> = launch.draws.iter().zip(&pointers.noises).map(draw).collect();
+    let TensorLaunch { scalars, seed, first_sample, threads, .. } = *launch;
+    let launch = Launch { scalars, draws: &draws, seed, first_sample, samples, elements };
+    let loads: Vec<*const T> = pointers.loads.iter().map(|p| p.get().cast_const()).collect();
     let stores: Vec<*mut T> = pointers.stores.iter().map(Cell::get).collect();
     // SAFETY: the caller's promise is that of `bind`.
     let bound = unsafe { artifact.bind(&launch, &loads, &stores)? };
-    let threads = if samples * elements < MIN_THREADED {
-        1
-    } else {
-        threads
-    };
+    let threads = if samples * elements < MIN_THREADED { 1 } else { threads };
     // SAFETY: nothing else runs on the buffers: they are locked.
     unsafe { run_blocks(&bound, threads) };
     Ok(())

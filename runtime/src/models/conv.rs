@@ -35,15 +35,12 @@ impl Conv {
             x.apply_op1_no_bwd(&self.patches)?
         };
         let outputs = self.weight.dim(0)?;
-        self.weight
-            .matmul(&columns)?
-            .broadcast_add(&self.bias)?
-            .reshape((
-                1,
-                outputs,
-                self.patches.steps(height),
-                self.patches.steps(width),
-            ))
+        self.weight.matmul(&columns)?.broadcast_add(&self.bias)?.reshape((
+            1,
+            outputs,
+            self.patches.steps(height),
+            self.patches.steps(width),
+        ))
     }
 }
 
@@ -64,17 +61,13 @@ impl Patches {
         let padding = self.kernel / 2;
         let first = padding.saturating_sub(cell).div_ceil(self.stride);
         let source = first * self.stride + cell - padding;
-        let seen = (row.len() - source)
-            .div_ceil(self.stride)
-            .min(into.len() - first);
+        let seen = (row.len() - source).div_ceil(self.stride).min(into.len() - first);
         let into = &mut into[first..first + seen];
         if self.stride == 1 {
             into.copy_from_slice(&row[source..source + seen]);
         } else {
             let strided = row[source..].iter().step_by(self.stride);
-            into.iter_mut()
-                .zip(strided)
-                .for_each(|(to, from)| *to = *from);
+            into.iter_mut().zip(strided).for_each(|(to, from)| *to = *from);
         }
     }
 }
@@ -107,10 +100,7 @@ impl CustomOp1 for Patches {
                 }
             }
         }
-        Ok((
-            CpuStorage::F32(patches),
-            Shape::from((n_cells, rows * columns)),
-        ))
+        Ok((CpuStorage::F32(patches), Shape::from((n_cells, rows * columns))))
     }
 }
 
@@ -126,14 +116,9 @@ mod tests {
             let weight = Tensor::randn(0f32, 1.0, (4, 3, kernel, kernel), &Device::Cpu)?;
             let bias = Tensor::randn(0f32, 1.0, 4, &Device::Cpu)?;
             let ours = Conv::new(&weight, &bias, stride)?.forward(&x)?;
-            let theirs = x
-                .conv2d(&weight, kernel / 2, stride, 1, 1)?
-                .broadcast_add(&bias.reshape((1, 4, 1, 1))?)?;
+            let theirs = x.conv2d(&weight, kernel / 2, stride, 1, 1)?.broadcast_add(&bias.reshape((1, 4, 1, 1))?)?;
             let difference = (ours - theirs)?.abs()?.max_all()?.to_scalar::<f32>()?;
-            assert!(
-                difference < 1e-5,
-                "kernel {kernel}, stride {stride}: {difference}"
-            );
+            assert!(difference < 1e-5, "kernel {kernel}, stride {stride}: {difference}");
         }
         Ok(())
     }

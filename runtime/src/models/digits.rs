@@ -142,29 +142,20 @@ impl DigitsNet {
     fn embed_time(&self, time: f64) -> Result<Tensor> {
         let angles = (&self.frequencies * time)?;
         let waves = Tensor::cat(&[angles.cos()?, angles.sin()?], 1)?.to_dtype(DType::F32)?;
-        self.time_out
-            .forward(&self.time_in.forward(&waves)?.silu()?)
+        self.time_out.forward(&self.time_in.forward(&waves)?.silu()?)
     }
 
     /// One row: `x` `[1, 1, 28, 28]` and the embedding of its time and class.
     fn row(&self, x: &Tensor, embedding: &Tensor) -> Result<Tensor> {
         let embedding = embedding.silu()?;
         let at_28 = self.down_28.forward(&self.input.forward(x)?, &embedding)?;
-        let at_14 = self
-            .down_14
-            .forward(&self.to_14.forward(&at_28)?, &embedding)?;
-        let at_7 = self
-            .middle_in
-            .forward(&self.to_7.forward(&at_14)?, &embedding)?;
+        let at_14 = self.down_14.forward(&self.to_14.forward(&at_28)?, &embedding)?;
+        let at_7 = self.middle_in.forward(&self.to_7.forward(&at_14)?, &embedding)?;
         let at_7 = self.middle_out.forward(&at_7, &embedding)?;
         let up = self.from_7.forward(&at_7.upsample_nearest2d(14, 14)?)?;
-        let up = self
-            .up_14
-            .forward(&Tensor::cat(&[&up, &at_14], 1)?, &embedding)?;
+        let up = self.up_14.forward(&Tensor::cat(&[&up, &at_14], 1)?, &embedding)?;
         let up = self.from_14.forward(&up.upsample_nearest2d(28, 28)?)?;
-        let up = self
-            .up_28
-            .forward(&Tensor::cat(&[&up, &at_28], 1)?, &embedding)?;
+        let up = self.up_28.forward(&Tensor::cat(&[&up, &at_28], 1)?, &embedding)?;
         self.output.forward(&self.output_norm.forward(&up)?.silu()?)
     }
 }
@@ -182,9 +173,7 @@ struct Res {
 
 impl Res {
     fn new(weights: &Weights, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
-        let skip = (inputs != outputs)
-            .then(|| weights.conv1(&format!("{name}.sk"), inputs, outputs))
-            .transpose()?;
+        let skip = (inputs != outputs).then(|| weights.conv1(&format!("{name}.sk"), inputs, outputs)).transpose()?;
         Ok(Self {
             norm_in: weights.norm(&format!("{name}.n1"), inputs)?,
             conv_in: weights.conv3(&format!("{name}.c1"), inputs, outputs)?,
@@ -196,18 +185,9 @@ impl Res {
     }
 
     fn forward(&self, x: &Tensor, embedding: &Tensor) -> Result<Tensor> {
-        let told = self
-            .embedding
-            .forward(embedding)?
-            .unsqueeze(2)?
-            .unsqueeze(3)?;
-        let inner = self
-            .conv_in
-            .forward(&self.norm_in.forward(x)?.silu()?)?
-            .broadcast_add(&told)?;
-        let inner = self
-            .conv_out
-            .forward(&self.norm_out.forward(&inner)?.silu()?)?;
+        let told = self.embedding.forward(embedding)?.unsqueeze(2)?.unsqueeze(3)?;
+        let inner = self.conv_in.forward(&self.norm_in.forward(x)?.silu()?)?.broadcast_add(&told)?;
+        let inner = self.conv_out.forward(&self.norm_out.forward(&inner)?.silu()?)?;
         match &self.skip {
             Some(skip) => skip.forward(x)? + inner,
             None => x + inner,
@@ -228,16 +208,10 @@ fn check_pictures(x: &Tensor) -> Result<()> {
         bail!("the digits network takes samples of shape [rows, 1, 28, 28], found {dims:?}");
     }
     if x.dtype() != DType::F32 {
-        bail!(
-            "the digits network takes f32 samples, found {}",
-            x.dtype().as_str()
-        );
+        bail!("the digits network takes f32 samples, found {}", x.dtype().as_str());
     }
     if !x.device().is_cpu() {
-        bail!(
-            "the digits network runs on the CPU, found samples on {:?}",
-            x.device().location()
-        );
+        bail!("the digits network runs on the CPU, found samples on {:?}", x.device().location());
     }
     Ok(())
 }
@@ -251,10 +225,7 @@ fn check_time(time: f64) -> Result<()> {
 
 fn check_classes(classes: &[u32], n_rows: usize) -> Result<()> {
     if classes.len() != n_rows {
-        bail!(
-            "the digits network takes one class a row, found {} for {n_rows} rows",
-            classes.len()
-        );
+        bail!("the digits network takes one class a row, found {} for {n_rows} rows", classes.len());
     }
     if let Some(class) = classes.iter().find(|&&class| class > NO_CLASS) {
         bail!("the digits network takes classes 0 to 9, or {NO_CLASS} for none, found {class}");

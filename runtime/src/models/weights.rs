@@ -40,17 +40,11 @@ impl Weights {
             bail!("tensor `{name}` is missing, expected one of shape {shape:?}");
         };
         if tensor.dims() != shape {
-            bail!(
-                "tensor `{name}` has shape {:?}, expected {shape:?}",
-                tensor.dims()
-            );
+            bail!("tensor `{name}` has shape {:?}, expected {shape:?}", tensor.dims());
         }
         match tensor.dtype() {
             DType::F16 | DType::F32 => tensor.to_dtype(DType::F32),
-            other => bail!(
-                "tensor `{name}` holds {}, expected f16 or f32",
-                other.as_str()
-            ),
+            other => bail!("tensor `{name}` holds {}, expected f16 or f32", other.as_str()),
         }
     }
 

@@ -36,23 +36,13 @@ pub(super) struct Style {
 
 impl Style {
     /// Unrolls small kernels, whose loop would else cost; large ones would only get long.
-    pub(super) fn of(
-        kernel: &Kernel,
-        dtype: Dtype,
-        has_fma: bool,
-        target: TargetFrontendConfig,
-    ) -> Style {
+    pub(super) fn of(kernel: &Kernel, dtype: Dtype, has_fma: bool, target: TargetFrontendConfig) -> Style {
         let unroll = match kernel.insts.values().map(weight).sum::<usize>() {
             0..=32 => 4,
             33..=64 => 2,
             _ => 1,
         };
-        Style {
-            dtype,
-            unroll,
-            has_fma,
-            target,
-        }
+        Style { dtype, unroll, has_fma, target }
     }
 
     /// Elements of one turn.
@@ -93,12 +83,7 @@ pub(super) fn signature(style: &Style) -> ir::Signature {
 }
 
 /// Writes the body of `function`, which has its signature.
-pub(super) fn emit(
-    function: &mut Function,
-    context: &mut FunctionBuilderContext,
-    kernel: &Kernel,
-    style: &Style,
-) {
+pub(super) fn emit(function: &mut Function, context: &mut FunctionBuilderContext, kernel: &Kernel, style: &Style) {
     let mut builder = FunctionBuilder::new(function, context);
     let [entry, turn, exit] = [(); 3].map(|()| builder.create_block());
     builder.append_block_params_for_function_params(entry);
@@ -110,26 +95,12 @@ pub(super) fn emit(
 
     builder.switch_to_block(turn);
     for k in 0..style.unroll {
-        let mut lanes = Lanes {
-            builder: &mut builder,
-            ty: style.vector_type(),
-            has_fma: style.has_fma,
-        };
-        emit_vector(
-            &mut lanes,
-            kernel,
-            &held,
-            At {
-                i,
-                offset: (k * VECTOR) as i32,
-            },
-        );
+        let mut lanes = Lanes { builder: &mut builder, ty: style.vector_type(), has_fma: style.has_fma };
+        emit_vector(&mut lanes, kernel, &held, At { i, offset: (k * VECTOR) as i32 });
     }
     let next = builder.ins().iadd_imm_s(i, (style.unroll * VECTOR) as i64);
     let more = builder.ins().icmp(IntCC::UnsignedLessThan, next, held.end);
-    builder
-        .ins()
-        .brif(more, turn, &[BlockArg::Value(next)], exit, &[]);
+    builder.ins().brif(more, turn, &[BlockArg::Value(next)], exit, &[]);
 
     builder.switch_to_block(exit);
     builder.ins().return_(&[]);
@@ -150,37 +121,18 @@ struct Held {
 }
 
 /// Loads what the loop keeps.
-fn emit_entry(
-    builder: &mut FunctionBuilder<'_>,
-    entry: ir::Block,
-    kernel: &Kernel,
-    style: &Style,
-) -> Held {
+fn emit_entry(builder: &mut FunctionBuilder<'_>, entry: ir::Block, kernel: &Kernel, style: &Style) -> Held {
     let params = builder.block_params(entry).to_vec();
     let (pointers, rows, start, end) = (params[0], params[1], params[2], params[3]);
-    let mut load = |ty: Type, base: ir::Value, offset: usize| {
-        builder.ins().load(ty, flags(), base, offset as i32)
-    };
+    let mut load = |ty: Type, base: ir::Value, offset: usize| builder.ins().load(ty, flags(), base, offset as i32);
     let n_pointers = (kernel.n_loads + kernel.n_noises) as usize + kernel.stores.len();
     let (pointer, vector) = (style.target.pointer_type(), style.vector_type());
     let pointer_size = pointer.bytes() as usize;
-    let pointers = (0..n_pointers)
-        .map(|k| load(pointer, pointers, k * pointer_size))
-        .collect();
-    let scalars = (0..kernel.n_scalars as usize)
-        .map(|k| load(vector, rows, k * style.row()))
-        .collect();
+    let pointers = (0..n_pointers).map(|k| load(pointer, pointers, k * pointer_size)).collect();
+    let scalars = (0..kernel.n_scalars as usize).map(|k| load(vector, rows, k * style.row())).collect();
     let shift = i64::from(style.dtype.size().trailing_zeros());
-    let (start, end) = (
-        builder.ins().ishl_imm_u(start, shift),
-        builder.ins().ishl_imm_u(end, shift),
-    );
-    Held {
-        pointers,
-        scalars,
-        start,
-        end,
-    }
+    let (start, end) = (builder.ins().ishl_imm_u(start, shift), builder.ins().ishl_imm_u(end, shift));
+    Held { pointers, scalars, start, end }
 }
 
 /// A place in every buffer: byte `i` and a constant offset.
@@ -210,24 +162,15 @@ fn emit_vector(lanes: &mut Lanes<'_, '_>, kernel: &Kernel, held: &Held, at: At) 
     let first_store = (kernel.n_loads + kernel.n_noises) as usize;
     for (slot, &value) in kernel.stores.iter().enumerate() {
         if let Some(vector) = values[value] {
-            let address = lanes
-                .builder
-                .ins()
-                .iadd(held.pointers[first_store + slot], at.i);
-            lanes
-                .builder
-                .ins()
-                .store(flags(), vector, address, at.offset);
+            let address = lanes.builder.ins().iadd(held.pointers[first_store + slot], at.i);
+            lanes.builder.ins().store(flags(), vector, address, at.offset);
         }
     }
 }
 
 fn load(lanes: &mut Lanes<'_, '_>, base: ir::Value, at: At) -> ir::Value {
     let address = lanes.builder.ins().iadd(base, at.i);
-    lanes
-        .builder
-        .ins()
-        .load(lanes.ty, flags(), address, at.offset)
+    lanes.builder.ins().load(lanes.ty, flags(), address, at.offset)
 }
 
 /// Good memory without alignment.

@@ -82,9 +82,7 @@ impl Lanes<'_, '_> {
     /// All bits of the lanes where the comparison holds, as floats.
     pub(super) fn compare(&mut self, condition: FloatCC, a: Value, b: Value) -> Value {
         let mask = self.builder.ins().fcmp(condition, a, b);
-        self.builder
-            .ins()
-            .bitcast(self.ty, MemFlagsData::new(), mask)
+        self.builder.ins().bitcast(self.ty, MemFlagsData::new(), mask)
     }
 
     /// `a` where the mask is set, else `b`.
@@ -112,12 +110,7 @@ impl Lanes<'_, '_> {
 
     fn pool(&mut self, ty: Type, lane: &[u8]) -> Value {
         let bytes = lane.repeat(16 / lane.len());
-        let constant = self
-            .builder
-            .func
-            .dfg
-            .constants
-            .insert(ConstantData::from(bytes));
+        let constant = self.builder.func.dfg.constants.insert(ConstantData::from(bytes));
         self.builder.ins().vconst(ty, constant)
     }
 

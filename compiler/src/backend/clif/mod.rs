@@ -73,8 +73,7 @@ struct Host {
     has_fma: bool,
 }
 
-static HOST: LazyLock<Option<Host>> =
-    LazyLock::new(|| find_host(cranelift_native::builder().ok()?));
+static HOST: LazyLock<Option<Host>> = LazyLock::new(|| find_host(cranelift_native::builder().ok()?));
 
 /// The machine that a builder describes, if it is of a kind that this backend knows.
 fn find_host(builder: isa::Builder) -> Option<Host> {
@@ -87,24 +86,13 @@ fn find_host(builder: isa::Builder) -> Option<Host> {
         ("is_pic", "false"),
         ("use_colocated_libcalls", "false"),
         ("unwind_info", "false"),
-        (
-            "enable_verifier",
-            if cfg!(any(debug_assertions, test)) {
-                "true"
-            } else {
-                "false"
-            },
-        ),
+        ("enable_verifier", if cfg!(any(debug_assertions, test)) { "true" } else { "false" }),
     ];
     for (name, value) in values {
         flags.set(name, value).ok()?;
     }
     let isa = builder.finish(settings::Flags::new(flags)).ok()?;
-    let x64_fma = || {
-        isa.isa_flags()
-            .iter()
-            .any(|f| f.name == "has_fma" && f.as_bool() == Some(true))
-    };
+    let x64_fma = || isa.isa_flags().iter().any(|f| f.name == "has_fma" && f.as_bool() == Some(true));
     let has_fma = !cfg!(target_arch = "x86_64") || x64_fma();
     Some(Host { isa, has_fma })
 }
@@ -119,19 +107,12 @@ pub fn is_supported() -> bool {
 /// # Errors
 ///
 /// A machine that Cranelift does not know, and whatever Cranelift says.
-pub(super) fn compile(
-    kernels: &[Kernel],
-    dtype: Dtype,
-) -> Result<Vec<Option<Function>>, BackendError> {
+pub(super) fn compile(kernels: &[Kernel], dtype: Dtype) -> Result<Vec<Option<Function>>, BackendError> {
     let host = HOST.as_ref().ok_or(BackendError::Host)?;
     compile_for(host, kernels, dtype)
 }
 
-fn compile_for(
-    host: &Host,
-    kernels: &[Kernel],
-    dtype: Dtype,
-) -> Result<Vec<Option<Function>>, BackendError> {
+fn compile_for(host: &Host, kernels: &[Kernel], dtype: Dtype) -> Result<Vec<Option<Function>>, BackendError> {
     let mut unit = Unit::new(host, dtype);
     let mut defined = Vec::with_capacity(kernels.len());
     for kernel in kernels {
@@ -149,20 +130,10 @@ fn compile_for(
     let entries: Vec<Option<*const u8>> = defined.iter().map(entry).collect();
     let code = Arc::new(CodeMemory(ManuallyDrop::new(module)));
     let function = |(defined, entry): (Option<Defined>, Option<*const u8>)| {
-        let (
-            Defined {
-                width, code_size, ..
-            },
-            entry,
-        ) = (defined?, entry?);
+        let (Defined { width, code_size, .. }, entry) = (defined?, entry?);
         // SAFETY: `emit` gave the function this very signature and the C calling convention.
         let entry = unsafe { std::mem::transmute::<*const u8, Entry>(entry) };
-        Some(Function {
-            entry,
-            width,
-            code_size,
-            _code: Arc::clone(&code),
-        })
+        Some(Function { entry, width, code_size, _code: Arc::clone(&code) })
     };
     Ok(defined.into_iter().zip(entries).map(function).collect())
 }
@@ -181,13 +152,7 @@ impl Unit<'_> {
         let builder = JITBuilder::with_isa(host.isa.clone(), default_libcall_names());
         let module = JITModule::new(builder);
         let context = module.make_context();
-        Unit {
-            module,
-            context,
-            builder: FunctionBuilderContext::new(),
-            host,
-            dtype,
-        }
+        Unit { module, context, builder: FunctionBuilderContext::new(), host, dtype }
     }
 }
 
@@ -211,29 +176,15 @@ fn can_compile(kernel: &Kernel, dtype: Dtype, host: &Host) -> bool {
 }
 
 fn define(unit: &mut Unit<'_>, kernel: &Kernel) -> Result<Defined, BackendError> {
-    let Unit {
-        module,
-        context,
-        builder,
-        host,
-        dtype,
-    } = unit;
+    let Unit { module, context, builder, host, dtype } = unit;
     let style = Style::of(kernel, *dtype, host.has_fma, module.target_config());
     context.func.signature = emit::signature(&style);
     emit::emit(&mut context.func, builder, kernel, &style);
-    let id = module
-        .declare_anonymous_function(&context.func.signature)
-        .map_err(codegen_error)?;
+    let id = module.declare_anonymous_function(&context.func.signature).map_err(codegen_error)?;
     module.define_function(id, context).map_err(codegen_error)?;
-    let code_size = context
-        .compiled_code()
-        .map_or(0, |code| code.code_buffer().len());
+    let code_size = context.compiled_code().map_or(0, |code| code.code_buffer().len());
     module.clear_context(context);
-    Ok(Defined {
-        id,
-        width: style.width(),
-        code_size,
-    })
+    Ok(Defined { id, width: style.width(), code_size })
 }
 
 /// The Cranelift function of a kernel, as text.
@@ -293,8 +244,7 @@ impl Function {
         for (row, pointer) in rows.iter_mut().zip(&span.pointers[..n_inputs]) {
             // SAFETY: inputs are good to read for `range`, which fits in a row.
             unsafe {
-                row.as_mut_ptr()
-                    .copy_from_nonoverlapping(pointer.add(range.start), range.len());
+                row.as_mut_ptr().copy_from_nonoverlapping(pointer.add(range.start), range.len());
             }
         }
         let pointers: Vec<*mut T> = rows.iter_mut().map(|row| row.as_mut_ptr()).collect();
@@ -302,11 +252,7 @@ impl Function {
         unsafe { self.call(&pointers, span.scalars, 0..self.width) };
         for (row, pointer) in pointers.iter().zip(span.pointers).skip(n_inputs) {
             // SAFETY: stores are good to write for `range`, which fits in a row.
-            unsafe {
-                pointer
-                    .add(range.start)
-                    .copy_from_nonoverlapping(*row, range.len())
-            };
+            unsafe { pointer.add(range.start).copy_from_nonoverlapping(*row, range.len()) };
         }
     }
 
@@ -316,20 +262,10 @@ impl Function {
     ///
     /// There are as many pointers and scalar rows as the kernel has slots, the pointers are
     /// good for `range`, whose length is a multiple of the width, and `T` is the dtype.
-    unsafe fn call<T: Element>(
-        &self,
-        pointers: &[*mut T],
-        scalars: &[Row<T>],
-        range: Range<usize>,
-    ) {
+    unsafe fn call<T: Element>(&self, pointers: &[*mut T], scalars: &[Row<T>], range: Range<usize>) {
         // SAFETY: the caller's promise; `self` keeps the code in memory.
         unsafe {
-            (self.entry)(
-                pointers.as_ptr().cast(),
-                scalars.as_ptr().cast(),
-                range.start,
-                range.end,
-            );
+            (self.entry)(pointers.as_ptr().cast(), scalars.as_ptr().cast(), range.start, range.end);
         }
     }
 }
@@ -366,9 +302,7 @@ mod tests {
 
     #[test]
     fn the_oldest_cpu_of_the_kind_will_do() {
-        let baseline = cranelift_native::builder_with_options(false)
-            .ok()
-            .and_then(find_host);
+        let baseline = cranelift_native::builder_with_options(false).ok().and_then(find_host);
         let Some(host) = baseline else {
             return println!("skipped: no machine code here");
         };
@@ -377,28 +311,11 @@ mod tests {
         let inputs = [[3.0f32; 5], [-0.5; 5], [7.0; 5]];
         let mut stores = [[0.0f32; 5]; 10];
         let inputs = inputs.iter().map(|row| row.as_ptr().cast_mut());
-        let pointers: Vec<*mut f32> = inputs
-            .chain(stores.iter_mut().map(|row| row.as_mut_ptr()))
-            .collect();
-        let span = Span {
-            pointers: &pointers,
-            n_stores: 10,
-            scalars: &[],
-        };
+        let pointers: Vec<*mut f32> = inputs.chain(stores.iter_mut().map(|row| row.as_mut_ptr())).collect();
+        let span = Span { pointers: &pointers, n_stores: 10, scalars: &[] };
         // SAFETY: every pointer is of a row of five numbers, and stores are apart.
         unsafe { function.run(&span, 0..5) };
-        let expected = [
-            2.5,
-            3.5,
-            -1.5,
-            -6.0,
-            -0.5,
-            3.0,
-            5.5,
-            -3.0,
-            3.0,
-            3.0f32.sqrt(),
-        ];
+        let expected = [2.5, 3.5, -1.5, -6.0, -0.5, 3.0, 5.5, -3.0, 3.0, 3.0f32.sqrt()];
         assert_eq!(stores, expected.map(|number| [number; 5]));
         let elementary = compile_for(&host, &[all_ops(|_| true)], Dtype::F32).unwrap();
         assert_eq!(elementary[0].is_some(), host.has_fma);

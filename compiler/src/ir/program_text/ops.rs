@@ -8,7 +8,7 @@ use super::TextError;
 use super::lex::{Cursor, is_word};
 use crate::builtins::Builtin;
 use crate::hir::{Coordinate, Family, Operator, Position, Reduce};
-use crate::ir::program::{ClockCode, CurveCode, OpenSchedule, Op};
+use crate::ir::program::{ClockCode, CurveCode, Op, OpenSchedule};
 use crate::types::Kind;
 
 /// A name as it stands in the text.

@@ -75,7 +75,9 @@ impl Part<'_> {
     fn rules(&self, rules: &RulesCode) -> Result {
         let (sample, gives) = (Shape::Tensor(Kind::Sample), Shape::Tensor(rules.gives));
         match self.item.sort {
-            ItemSort::Sampler => self.function("step", rules.run, &[sample, Shape::Level, Shape::Level], Some(gives))?,
+            ItemSort::Sampler => {
+                self.function("step", rules.run, &[sample, Shape::Level, Shape::Level], Some(gives))?
+            }
             ItemSort::Model | ItemSort::Guidance | ItemSort::Schedule | ItemSort::Grid | ItemSort::Pipeline => {
                 self.function("call", rules.run, &[sample, Shape::Level], Some(gives))?;
             }

@@ -2,7 +2,7 @@
 
 use crate::builtins::{Accepts, Builtin, Gives};
 use crate::hir::{Operator, Reduce};
-use crate::ir::program::{ClockCode, CurveCode, OpenSchedule, Op, Shape};
+use crate::ir::program::{ClockCode, CurveCode, Op, OpenSchedule, Shape};
 use crate::types::Kind;
 
 /// The shapes that may stand in a place.
