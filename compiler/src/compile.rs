@@ -343,11 +343,11 @@ fn file_and_item(value: &str) -> Option<(&str, Option<&str>)> {
 
 fn replace_slot(pipeline: &mut ast::Pipeline, slot: Slot, value: ast::Expr) {
     for member in &mut pipeline.members {
-        if let PipelineMember::Slot { slot: name, value: old } = member {
-            if *name.text == *slot.name() {
-                *old = value;
-                return;
-            }
+        if let PipelineMember::Slot { slot: name, value: old } = member
+            && *name.text == *slot.name()
+        {
+            *old = value;
+            return;
         }
     }
     let name = ast::Name { text: slot.name().into(), span: value.span };

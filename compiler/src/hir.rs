@@ -189,7 +189,7 @@ pub struct Bounds {
 #[derive(Debug)]
 pub enum ItemBody {
     /// A curve.
-    Schedule(Schedule),
+    Schedule(Box<Schedule>),
     /// A list of levels.
     Grid(Block),
     /// A rule.

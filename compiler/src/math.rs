@@ -120,7 +120,7 @@ fn acklam(p: f64) -> f64 {
         -3.969683028665376e1,
         2.209460984245205e2,
         -2.759285104469687e2,
-        1.383577518672690e2,
+        1.383_577_518_672_69e2,
         -3.066479806614716e1,
         2.506628277459239,
     ];
@@ -211,11 +211,11 @@ pub fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>>
         }
         matrix.swap(column, pivot);
         right.swap(column, pivot);
+        let pivot_row = matrix[column].clone();
         for row in column + 1..n {
-            let factor = matrix[row][column] / matrix[column][column];
-            for k in column..n {
-                let above = matrix[column][k];
-                matrix[row][k] -= factor * above;
+            let factor = matrix[row][column] / pivot_row[column];
+            for (entry, above) in matrix[row].iter_mut().zip(&pivot_row).skip(column) {
+                *entry -= factor * above;
             }
             right[row] -= factor * right[column];
         }

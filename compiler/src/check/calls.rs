@@ -64,11 +64,11 @@ impl Checker<'_> {
             let value = make(callee.span, info.ty.clone(), info.rate, ExprKind::Local(local));
             return self.apply(scope, value, &split, span);
         }
-        if let Some(Ty::Item(sort)) = want {
-            if let Some(item) = self.item_named(scope, *sort, name, callee.span) {
-                self.no_positional(&split, span);
-                return self.bind_item(scope, item, &split.named, span);
-            }
+        if let Some(Ty::Item(sort)) = want
+            && let Some(item) = self.item_named(scope, *sort, name, callee.span)
+        {
+            self.no_positional(&split, span);
+            return self.bind_item(scope, item, &split.named, span);
         }
         if let Some(found) = self.form(scope, name, callee.span, &split, args, span) {
             return found;
@@ -155,11 +155,11 @@ impl Checker<'_> {
             Gives::Reals => Ty::Real.list(),
             Gives::SameList => values[0].ty.clone(),
         };
-        if let (Builtin::Dedup, Some(Ty::List(of))) = (builtin, values.first().map(|value| &value.ty)) {
-            if !matches!(**of, Ty::Int | Ty::Real | Ty::Level | Ty::Bool | Ty::Choice(_) | Ty::Error) {
-                self.mismatch(&values[0], "a list of numbers or levels");
-                return error_expr(span);
-            }
+        if let (Builtin::Dedup, Some(Ty::List(of))) = (builtin, values.first().map(|value| &value.ty))
+            && !matches!(**of, Ty::Int | Ty::Real | Ty::Level | Ty::Bool | Ty::Choice(_) | Ty::Error)
+        {
+            self.mismatch(&values[0], "a list of numbers or levels");
+            return error_expr(span);
         }
         let ty = if builtin == Builtin::Blend { self.blended(&values) } else { ty };
         let rate = rate_of(&values);
@@ -167,7 +167,7 @@ impl Checker<'_> {
     }
 
     fn blended(&mut self, values: &[Expr]) -> Ty {
-        match &values[..] {
+        match values {
             [mask, a, b] => {
                 if mask.ty != Ty::Tensor(Kind::Weight) {
                     self.mismatch(mask, "a mask of kind `weight`");

@@ -57,10 +57,10 @@ impl Checker<'_> {
         if let Some(local) = scope.find(name) {
             return self.local(scope, local, span, want);
         }
-        if let Some(Ty::Choice(names)) = want {
-            if names.contains(name) {
-                return make(span, Ty::Choice(Arc::new([name.clone()])), Rate::Const, ExprKind::Choice(name.clone()));
-            }
+        if let Some(Ty::Choice(names)) = want
+            && names.contains(name)
+        {
+            return make(span, Ty::Choice(Arc::new([name.clone()])), Rate::Const, ExprKind::Choice(name.clone()));
         }
         if let Some(position) = Position::from_name(name).filter(|position| scope.place.has(*position)) {
             return make(span, position.ty(), position.rate(), ExprKind::Position(position));

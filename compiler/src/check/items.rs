@@ -130,7 +130,7 @@ impl Checker<'_> {
         };
         self.check_curve(item, curve, &coordinates);
         self.check_used(&scope);
-        let body = ItemBody::Schedule(Schedule { curve, lets, clock, domain, coordinates, inverse });
+        let body = ItemBody::Schedule(Box::new(Schedule { curve, lets, clock, domain, coordinates, inverse }));
         Some(self.add_item(scope, ItemSort::Schedule, &item.name, doc, options, body))
     }
 

@@ -99,10 +99,7 @@ impl Checker<'_> {
             return error_expr(span);
         }
         let x = Box::new(self.sample(scope, args.positional[0]));
-        let by = match args.positional.get(1) {
-            Some(by) => Some(Box::new(self.by(scope, by))),
-            None => None,
-        };
+        let by = args.positional.get(1).map(|by| Box::new(self.by(scope, by)));
         if by.is_none() && scope.place == Place::Guidance {
             let found = Diagnostic::new(Code::E0302, span, format!("`{kind}` in a guidance names a branch"));
             self.report(

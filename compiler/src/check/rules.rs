@@ -25,11 +25,11 @@ impl Checker<'_> {
         let ve = self.coordinates(item.coordinates.as_ref());
         let mut rule: Option<&ast::Rule> = None;
         for member in &item.members {
-            if let MemberKind::Rule(found) = &member.kind {
-                if let Some(first) = rule.replace(found) {
-                    let found = Diagnostic::new(Code::E0202, found.word.span, format!("a {sort} has one rule"));
-                    self.report(found.also(first.word.span, "the first one"));
-                }
+            if let MemberKind::Rule(found) = &member.kind
+                && let Some(first) = rule.replace(found)
+            {
+                let found = Diagnostic::new(Code::E0202, found.word.span, format!("a {sort} has one rule"));
+                self.report(found.also(first.word.span, "the first one"));
             }
         }
         let Some(rule) = rule else {

@@ -35,12 +35,12 @@ impl Checker<'_> {
             }
             TypeKind::Plain { kind, extents, domain } => {
                 let mut ty = self.plain_ty(&kind.name);
-                if let (Some(level), false) = (&kind.level, matches!(ty, Ty::Tensor(kind) if kind.has_level())) {
-                    if ty != Ty::Error {
-                        let message = format!("`{}` has no level", kind.name.text);
-                        let found = Diagnostic::new(Code::E0301, level.name.span, message);
-                        self.report(found.help("only `sample`, `v` and `score` are at a level"));
-                    }
+                if let (Some(level), false) = (&kind.level, matches!(ty, Ty::Tensor(kind) if kind.has_level()))
+                    && ty != Ty::Error
+                {
+                    let message = format!("`{}` has no level", kind.name.text);
+                    let found = Diagnostic::new(Code::E0301, level.name.span, message);
+                    self.report(found.help("only `sample`, `v` and `score` are at a level"));
                 }
                 for _ in extents {
                     ty = ty.list();

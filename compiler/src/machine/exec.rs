@@ -374,13 +374,13 @@ impl<'p, A: Arith> Machine<'p, A> {
                     found.help("`transfer(x, x0(x), t)` carries `x` to `t`; or write the case `t == clean`"),
                 ));
             }
-        } else if let (Some(have), Some(want)) = (&tensor.level, &named) {
-            if kind.has_level() && !have.same(want) {
-                let (code, what) =
-                    if kind == Kind::Sample { (Code::E0402, "sample") } else { (Code::E0407, "prediction") };
-                let message = format!("expected a {what} at {}, found one at {}", want.describe(), have.describe());
-                return Err(Box::new(Diagnostic::new(code, span, message)));
-            }
+        } else if let (Some(have), Some(want)) = (&tensor.level, &named)
+            && kind.has_level()
+            && !have.same(want)
+        {
+            let (code, what) = if kind == Kind::Sample { (Code::E0402, "sample") } else { (Code::E0407, "prediction") };
+            let message = format!("expected a {what} at {}, found one at {}", want.describe(), have.describe());
+            return Err(Box::new(Diagnostic::new(code, span, message)));
         }
         tensor.kind = kind;
         if named.is_some() {

@@ -248,7 +248,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             Builtin::Ceil => z.ceil(),
             _ => math::round(z),
         };
-        if !(rounded.abs() < 9e15) {
+        if rounded.is_nan() || rounded.abs() >= 9e15 {
             let message = format!("{z} cannot be rounded to a whole number");
             return Err(Box::new(Diagnostic::new(Code::E0504, span, message)));
         }
@@ -286,11 +286,11 @@ impl<'p, A: Arith> Machine<'p, A> {
 
     /// `mask a + (1 - mask) b`: exactly `a` where the mask is 1, exactly `b` where it is 0.
     fn blend(&mut self, mask: &Tensor<A>, a: &Tensor<A>, b: &Tensor<A>, span: Span) -> Result<Value<A>> {
-        if let (Some(left), Some(right)) = (&a.level, &b.level) {
-            if !left.same(right) {
-                let message = format!("`blend` mixes samples at {} and {}", left.describe(), right.describe());
-                return Err(Box::new(Diagnostic::new(Code::E0402, span, message)));
-            }
+        if let (Some(left), Some(right)) = (&a.level, &b.level)
+            && !left.same(right)
+        {
+            let message = format!("`blend` mixes samples at {} and {}", left.describe(), right.describe());
+            return Err(Box::new(Diagnostic::new(Code::E0402, span, message)));
         }
         let one = || A::Real::from_f64(1.0);
         let rest = self.arith.linear(&[(-one(), &mask.data)], one());

@@ -170,13 +170,13 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.instances[instance].fresh = false;
         self.at.instance = outer;
         match result? {
-            Value::Tensor(result) => Ok((code.gives, self.from_rule(result.data, code.gives, code.ve, level))),
+            Value::Tensor(result) => Ok((code.gives, self.rescale_prediction(result.data, code.gives, code.ve, level))),
             _ => Err(internal(span, "a guidance that gives no tensor")),
         }
     }
 
     /// A prediction of a rule in the schedule's own coordinates: in VE, v and score are of alpha = 1.
-    fn from_rule(&mut self, data: A::Tensor, kind: Kind, ve: bool, level: &Level<A::Real>) -> A::Tensor {
+    fn rescale_prediction(&mut self, data: A::Tensor, kind: Kind, ve: bool, level: &Level<A::Real>) -> A::Tensor {
         let factor = match kind {
             Kind::V if ve => level.alpha.clone(),
             Kind::Score if ve => A::Real::from_f64(1.0) / level.alpha.clone(),
@@ -215,7 +215,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.at.ve = false;
         let call = std::mem::replace(&mut self.at.call, outer);
         let Value::Tensor(result) = result? else { return Err(internal(span, "a model that gives no tensor")) };
-        let data = self.from_rule(result.data, code.gives, code.ve, level);
+        let data = self.rescale_prediction(result.data, code.gives, code.ve, level);
         let Some((input, output)) = call.and_then(|call| call.network) else {
             let found = Diagnostic::new(
                 Code::E0405,

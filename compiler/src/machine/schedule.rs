@@ -384,7 +384,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             let level = self.level_at(schedule, A::Real::from_f64(u))?;
             let back = self.apply(&inverse, vec![Value::Real(level.lambda.clone())], schedule.span)?;
             let back = back.number().unwrap_or(f64::NAN);
-            if !((back - u).abs() <= 1e-6 * (high - low).max(u.abs())) {
+            if back.is_nan() || (back - u).abs() > 1e-6 * (high - low).max(u.abs()) {
                 let message = format!("its `inverse` gives clock {back} where the curve has {u}");
                 return Err(self.unusable(schedule.span, &message));
             }

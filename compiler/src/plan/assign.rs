@@ -43,10 +43,10 @@ pub(super) fn assign(traced: &Traced, segments: &Segments, network: Option<Arc<s
 fn inputs(tape: &Tape) -> Vec<Arc<str>> {
     let mut names: Vec<Arc<str>> = Vec::new();
     for kind in tape.nodes.values() {
-        if let NodeKind::Input(name) = kind {
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
+        if let NodeKind::Input(name) = kind
+            && !names.contains(name)
+        {
+            names.push(name.clone());
         }
     }
     names

@@ -265,10 +265,12 @@ fn ends(bounds: Option<&crate::hir::Bounds>) -> Vec<f64> {
     let inside = |number: f64| number.is_finite() && number.abs() <= 64.0;
     values.extend(low.filter(|(_, closed)| *closed).map(|(low, _)| low).filter(|low| inside(*low)));
     values.extend(high.filter(|(_, closed)| *closed).map(|(high, _)| high).filter(|high| inside(*high)));
-    if let (Some((low, _)), Some((high, _))) = (low, high) {
-        if low.is_finite() && high.is_finite() && (low.fract() != 0.0 || high - low <= 1.0) {
-            values.push(0.5 * (low + high));
-        }
+    if let (Some((low, _)), Some((high, _))) = (low, high)
+        && low.is_finite()
+        && high.is_finite()
+        && (low.fract() != 0.0 || high - low <= 1.0)
+    {
+        values.push(0.5 * (low + high));
     }
     values
 }
