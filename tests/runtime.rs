@@ -1,0 +1,640 @@
+//! Runs of compiled pipelines as a program that embeds the runtime makes them, against the reference arithmetic: the
+//! same program evaluated element by element, without plan, fusion or kernels.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use samp_compiler::arith::NetworkCall;
+use samp_compiler::arith::direct::Direct;
+use samp_compiler::backend::noise::{Sequence, fill_normal};
+use samp_compiler::compile::{self, Request};
+use samp_compiler::hir::Slot;
+use samp_compiler::library::std_names;
+use samp_compiler::machine::{Machine, RunConfig};
+use samp_compiler::types::{ItemSort, Kind};
+use samp_runtime::analytic::Analytic;
+use samp_runtime::{Call, Compiled, Denoiser, Dtype, Engine, Error, Pipeline, RunOptions, Start};
+
+const SHAPE: [usize; 2] = [2, 3];
+const ELEMENTS: usize = 6;
+const LAW: Analytic = Analytic::Gauss { mean: 0.3, std: 0.6 };
+
+/// A run: what fills the slots.
+#[derive(Clone, Debug)]
+struct Case {
+    sampler: String,
+    schedule: &'static str,
+    grid: &'static str,
+    model: &'static str,
+    guidance: Option<&'static str>,
+    steps: usize,
+}
+
+impl Case {
+    fn of(sampler: &str) -> Case {
+        let sampler = sampler.to_owned();
+        Case { sampler, schedule: "scaled_linear", grid: "karras", model: "x0", guidance: None, steps: 5 }
+    }
+
+    fn slots(&self) -> Vec<(Slot, String)> {
+        let mut slots = vec![
+            (Slot::Sampler, self.sampler.clone()),
+            (Slot::Schedule, self.schedule.to_owned()),
+            (Slot::Grid, self.grid.to_owned()),
+            (Slot::Model, self.model.to_owned()),
+            (Slot::Steps, self.steps.to_string()),
+        ];
+        slots.extend(self.guidance.map(|guidance| (Slot::Guidance, guidance.to_owned())));
+        slots
+    }
+
+    fn compile(&self, dtype: Dtype, engine: Engine) -> Compiled {
+        let filled =
+            self.slots().into_iter().fold(Pipeline::new(), |pipeline, (slot, value)| pipeline.slot(slot, value));
+        let compiled = filled.dtype(dtype).engine(engine).compile();
+        compiled.unwrap_or_else(|error| panic!("{self:?} compiles: {error}"))
+    }
+
+    /// The samples of the reference run after each step.
+    fn reference(
+        &self,
+        x: Vec<f64>,
+        denoise: impl FnMut(&[f64], &NetworkCall<f64>) -> Vec<f64>,
+        noise: impl FnMut(u32) -> Vec<f64>,
+        inputs: &[(&str, Kind, Vec<f64>)],
+    ) -> Vec<Vec<f64>> {
+        let loader = |path: &str| Err(format!("no file is read here, not even `{path}`"));
+        let request = Request { pipeline: None, slots: self.slots(), sets: Vec::new() };
+        let compiled = compile::compile(&request, &loader).unwrap_or_else(|error| panic!("{self:?} compiles: {error}"));
+        let mut machine = Machine::new(&compiled.program, Direct::<f64, _, _>::new(x.len(), denoise, noise));
+        for (name, kind, values) in inputs {
+            machine.give_input(&Arc::from(*name), values.clone().into(), *kind);
+        }
+        let setup = machine.set_up(compiled.pipeline, &RunConfig::default()).expect("the pipeline is set up");
+        let mut samples = Vec::new();
+        machine.run(&setup, x.into(), |_, _, x| samples.push(x.to_vec())).expect("the reference runs");
+        samples
+    }
+}
+
+/// What a perfect network says of the data.
+fn perfect(x: &[f64], call: &NetworkCall<f64>) -> Vec<f64> {
+    x.iter().map(|x| LAW.denoised(*x, call.level.alpha, call.level.sigma)).collect()
+}
+
+/// The first sample, of about the size that the level asks for.
+fn first(compiled: &Compiled) -> Vec<f64> {
+    let size = compiled.levels()[0].sigma.hypot(compiled.levels()[0].alpha);
+    [0.9, -1.3, 0.2, 1.7, -0.6, 0.05].iter().map(|value| value * size).collect()
+}
+
+/// Noise by its draw.
+fn noise(draw: u32) -> Vec<f64> {
+    (0..ELEMENTS as u32).map(|k| (f64::from(1 + draw * 7 + k * 3) * 0.7).sin() * 1.4).collect()
+}
+
+/// The same noise for a run.
+fn given_noise() -> Tensor {
+    const DRAWS: u32 = 40;
+    tensor((0..DRAWS).flat_map(noise).collect(), &[DRAWS as usize, SHAPE[0], SHAPE[1]], Dtype::F64)
+}
+
+fn tensor(values: Vec<f64>, shape: &[usize], dtype: Dtype) -> Tensor {
+    let tensor = Tensor::from_vec(values, shape, &Device::Cpu).expect("as many values as the shape has");
+    tensor.to_dtype(candle_dtype(dtype)).expect("floats become floats")
+}
+
+fn candle_dtype(dtype: Dtype) -> DType {
+    match dtype {
+        Dtype::F32 => DType::F32,
+        Dtype::F64 => DType::F64,
+    }
+}
+
+fn values(tensor: &Tensor) -> Vec<f64> {
+    let flat = tensor.to_dtype(DType::F64).and_then(|tensor| tensor.flatten_all()?.to_vec1());
+    flat.expect("a tensor of floats")
+}
+
+/// The largest difference, relative to the largest value of the reference or 1.
+fn difference(found: &[f64], wanted: &[f64]) -> f64 {
+    assert_eq!(found.len(), wanted.len(), "as many values");
+    let scale = wanted.iter().fold(1.0, |top: f64, value| top.max(value.abs()));
+    let off = found.iter().zip(wanted).map(|(found, wanted)| (found - wanted).abs());
+    // NaN is the largest of all differences.
+    off.fold(0.0, |top: f64, next| if next.is_nan() { f64::INFINITY } else { top.max(next) }) / scale
+}
+
+/// The samples of a run after each step.
+fn samples(compiled: &Compiled, x: &[f64], denoiser: impl Denoiser, options: RunOptions) -> Vec<Vec<f64>> {
+    let start = Start::sample(tensor(x.to_vec(), &SHAPE, compiled.dtype()), 0);
+    let run = compiled.start(start, denoiser, options).expect("the run starts");
+    run.map(|step| values(&step.expect("the run goes on").x)).collect()
+}
+
+fn with_noise() -> RunOptions {
+    RunOptions { noise: Some(given_noise()), threads: 1, ..RunOptions::default() }
+}
+
+/// Every sampler of the library with its own options, and some with others.
+fn samplers() -> Vec<String> {
+    let with_options = [
+        "ancestral(base = heun, eta = 0.5)",
+        "ancestral(base = dpmpp_2m, eta = 0)",
+        "ddim(eta = 0.5)",
+        "ddim(eta = 1)",
+        "ddpm(variance = large)",
+        "dpmpp_2m(form = heun)",
+        "dpmpp_2m_sde(eta = 0, form = heun)",
+        "dpmpp_2m_sde(eta = 0.5, s_noise = 0.9)",
+        "dpmpp_2s(r = 0.3)",
+        "edm(churn = 0)",
+        "edm(base = dpm_2, s_min = 1)",
+        "euler_ancestral(eta = 0.3)",
+        "lms(order = 2)",
+        "lms(order = 4, end = jump)",
+        "unipc(order = 1)",
+        "unipc(order = 2, b = bh1)",
+        "unipc(order = 4, corrector = false)",
+    ];
+    std_names(ItemSort::Sampler).chain(with_options).map(str::to_owned).collect()
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for sampler in samplers() {
+        for (schedule, grid) in [
+            ("scaled_linear", "karras"),
+            ("scaled_linear", "trailing"),
+            ("edm", "karras(high = level(rho = 20))"),
+            ("flow", "karras(high = level(lambda = -4))"),
+            ("flow", "exponential(high = level(lambda = -2), low = level(lambda = 2))"),
+        ] {
+            cases.push(Case { schedule, grid, ..Case::of(&sampler) });
+        }
+    }
+    cases
+}
+
+/// The largest difference to the reference over all steps.
+fn off(case: &Case, dtype: Dtype, engine: Engine) -> f64 {
+    let compiled = case.compile(dtype, engine);
+    let x = first(&compiled);
+    let found = samples(&compiled, &x, LAW, with_noise());
+    let wanted = case.reference(x, perfect, noise, &[]);
+    assert_eq!(found.len(), wanted.len(), "{case:?} has as many steps");
+    found.iter().zip(&wanted).map(|(found, wanted)| difference(found, wanted)).fold(0.0, f64::max)
+}
+
+fn all_within(bound: f64, cases: &[Case], dtype: Dtype, engine: Engine) {
+    let off = cases.iter().map(|case| (case, off(case, dtype, engine)));
+    let wrong: Vec<String> =
+        off.filter(|(_, off)| !(*off <= bound)).map(|(case, off)| format!("off by {off:.1e}: {case:?}")).collect();
+    assert!(wrong.is_empty(), "{} of {} cases\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn plans_follow_the_reference_in_f64() {
+    all_within(1e-11, &cases(), Dtype::F64, Engine::Interp);
+}
+
+#[test]
+fn plans_follow_the_reference_in_f32() {
+    all_within(1e-4, &cases(), Dtype::F32, Engine::best());
+}
+
+#[test]
+fn compiled_kernels_follow_the_reference_in_f64() {
+    all_within(1e-11, &cases(), Dtype::F64, Engine::best());
+}
+
+#[test]
+fn every_model_says_the_same() {
+    // Undoing a model divides by alpha, which is 0.07 at the noisiest level here; that costs a few digits.
+    let models = [("eps", "scaled_linear"), ("v", "scaled_linear"), ("flow", "flow"), ("edm", "edm"), ("edm", "flow")];
+    let mut cases = Vec::new();
+    for sampler in ["heun", "dpmpp_2m", "unipc", "ddim(eta = 0.5)", "ancestral"] {
+        for (model, schedule) in models {
+            cases.push(Case { model, schedule, grid: "karras(high = level(rho = 14))", ..Case::of(sampler) });
+        }
+    }
+    all_within(1e-10, &cases, Dtype::F64, Engine::Interp);
+}
+
+#[test]
+fn one_step_and_many_follow_the_reference() {
+    let mut cases = Vec::new();
+    for sampler in samplers() {
+        cases.extend([1, 2, 12].map(|steps| Case { steps, ..Case::of(&sampler) }));
+    }
+    all_within(1e-11, &cases, Dtype::F64, Engine::Interp);
+}
+
+/// A network whose branches differ: what `uncond` says is a half of what `cond` says.
+fn two_branches(x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
+    let level = call.level();
+    let rows = x.dim(0)? / call.branches().len();
+    let mut parts = Vec::new();
+    for (at, branch) in call.branches().iter().enumerate() {
+        let part = x.narrow(0, at * rows, rows)?;
+        let share = if &**branch == "uncond" { 0.5 } else { 1.0 };
+        let data: Vec<f64> = values(&part).iter().map(|x| share * LAW.denoised(*x, level.alpha, level.sigma)).collect();
+        parts.push(Tensor::from_vec(data, part.shape(), x.device())?.to_dtype(x.dtype())?);
+    }
+    Tensor::cat(&parts, 0)
+}
+
+#[test]
+fn guidance_batches_branches_and_follows_the_reference() {
+    for guidance in ["plain", "cfg(scale = 3)", "cfg(scale = 1)", "interval(base = cfg(scale = 2), low = 1, high = 5)"]
+    {
+        for sampler in ["euler", "heun", "dpmpp_2m", "unipc", "ancestral(base = heun)"] {
+            let case = Case { guidance: Some(guidance), ..Case::of(sampler) };
+            let compiled = case.compile(Dtype::F64, Engine::Interp);
+            let x = first(&compiled);
+            let found = samples(&compiled, &x, two_branches, with_noise());
+            let denoise = |x: &[f64], call: &NetworkCall<f64>| {
+                let share = if &*call.branch == "uncond" { 0.5 } else { 1.0 };
+                perfect(x, call).iter().map(|data| share * data).collect()
+            };
+            let wanted = case.reference(x, denoise, noise, &[]);
+            for (found, wanted) in found.iter().zip(&wanted) {
+                assert!(difference(found, wanted) < 1e-11, "{case:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn generated_noise_is_that_of_the_sequence() {
+    // The draws of a run are the second stream; the first is the initial noise.
+    const STREAM: u32 = 1;
+    const SEED: u64 = 11;
+    for sampler in ["ddpm", "ancestral", "dpmpp_2m_sde", "edm"] {
+        let case = Case::of(sampler);
+        let compiled = case.compile(Dtype::F64, Engine::Interp);
+        let x = first(&compiled);
+        let start = Start::sample(tensor(x.clone(), &SHAPE, Dtype::F64), SEED);
+        let found = values(&compiled.run(start, LAW).expect("the run ends"));
+        let drawn = |draw: u32| {
+            let rows = (0..SHAPE[0] as u32).flat_map(|sample| {
+                let mut row = [0f32; SHAPE[1]];
+                fill_normal(&mut row, Sequence { seed: SEED, stream: STREAM, draw, sample });
+                row.map(f64::from)
+            });
+            rows.collect()
+        };
+        let wanted = case.reference(x, perfect, drawn, &[]);
+        assert!(difference(&found, wanted.last().expect("there are steps")) < 1e-11, "{sampler}");
+    }
+}
+
+#[test]
+fn samples_do_not_depend_on_the_batch() {
+    let compiled = Case::of("ddpm").compile(Dtype::F32, Engine::best());
+    let run = |batch: usize, from: u64| {
+        let start = Start::noise_from(&Device::Cpu, (batch, 3), 5, from, DType::F32).expect("a start");
+        values(&compiled.run(start, LAW).expect("the run ends"))
+    };
+    let whole = run(5, 0);
+    assert_eq!(run(2, 0), whole[..6]);
+    assert_eq!(run(3, 2), whole[6..]);
+    assert_eq!(run(1, 4), whole[12..]);
+}
+
+mod denoisers {
+    use super::*;
+
+    fn failure(denoiser: impl Denoiser) -> Error {
+        let compiled = Case::of("heun").compile(Dtype::F32, Engine::best());
+        let start = Start::noise(&Device::Cpu, (2, 3), 0).expect("a start");
+        compiled.run(start, denoiser).expect_err("the denoiser is wrong")
+    }
+
+    #[test]
+    fn another_shape_is_refused() {
+        let error = failure(|x: &Tensor, _: &Call| x.narrow(1, 0, 2));
+        assert!(matches!(error, Error::DenoiserOutput { step: 0, steps: 5, .. }));
+        assert_eq!(error.to_string(), "the denoiser returned shape [2, 2] at step 1 of 5, expected shape [2, 3]");
+    }
+
+    #[test]
+    fn another_dtype_is_refused() {
+        let error = failure(|x: &Tensor, _: &Call| x.to_dtype(DType::F64));
+        assert_eq!(error.to_string(), "the denoiser returned dtype f64 at step 1 of 5, expected dtype f32");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let error = failure(
+                move |x: &Tensor, call: &Call| if call.step() < 2 { Ok(x.clone()) } else { x.affine(0.0, bad) },
+            );
+            assert!(matches!(error, Error::DenoiserOutput { step: 2, .. }));
+            assert_eq!(
+                error.to_string(),
+                "the denoiser returned NaN or infinity at step 3 of 5, expected finite numbers"
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_step() {
+        let error = failure(|_: &Tensor, _: &Call| Err(candle_core::Error::Msg("out of paper".to_owned())));
+        assert!(matches!(error, Error::Denoiser { step: 0, steps: 5, .. }));
+        assert_eq!(error.to_string(), "the denoiser failed at step 1 of 5: out of paper");
+    }
+
+    #[test]
+    fn an_output_of_any_layout_is_read() {
+        let case = Case::of("heun");
+        let compiled = case.compile(Dtype::F64, Engine::Interp);
+        let x = first(&compiled);
+        let turned = |x: &Tensor, call: &Call| {
+            let mut law = LAW;
+            law.denoise(x, call)?.t()?.contiguous()?.t()
+        };
+        assert_eq!(samples(&compiled, &x, turned, with_noise()), samples(&compiled, &x, LAW, with_noise()));
+    }
+
+    #[test]
+    fn calls_say_what_is_asked_for() {
+        let case = Case { model: "eps", guidance: Some("cfg"), ..Case::of("euler") };
+        let compiled = case.compile(Dtype::F32, Engine::best());
+        let mut seen = Vec::new();
+        let look = |x: &Tensor, call: &Call| {
+            let branches: Vec<&str> = call.branches().iter().map(|branch| &**branch).collect();
+            // `cfg` names `uncond` first.
+            assert_eq!((branches, call.batch(), x.dims()), (vec!["uncond", "cond"], 2, &[4, 3][..]));
+            seen.push((call.step(), call.time(), call.level().time));
+            Ok(x.clone())
+        };
+        compiled.run(Start::noise(&Device::Cpu, (2, 3), 0).expect("a start"), look).expect("the run ends");
+        let levels = compiled.levels();
+        let wanted: Vec<(usize, f64, f64)> = (0..5).map(|k| (k, levels[k].time, levels[k].time)).collect();
+        assert_eq!(seen, wanted, "the model `eps` tells its network the time");
+    }
+}
+
+mod inputs {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const INPAINT: &str = "\
+sampler inpaint(base: sampler = euler) {
+    input known: sample@clean
+    input mask: weight
+
+    step x: sample@s -> sample@t {
+        let y = base(x, t)
+        if t == clean {
+            return blend(mask, known, y)
+        }
+        return blend(mask, renoise(known, t), y)
+    }
+}
+";
+
+    fn compiled(dtype: Dtype) -> Compiled {
+        let pipeline = Pipeline::new().text("inpaint.samp", INPAINT).sampler("inpaint.samp");
+        let pipeline = pipeline.schedule("scaled_linear").grid("karras").model("x0").steps(4);
+        pipeline.dtype(dtype).engine(Engine::best()).compile().expect("the file is right")
+    }
+
+    fn inputs(known: Tensor, mask: Tensor) -> RunOptions {
+        let inputs = HashMap::from([("known".to_owned(), known), ("mask".to_owned(), mask)]);
+        RunOptions { inputs, ..with_noise() }
+    }
+
+    fn known() -> Vec<f64> {
+        vec![0.5, -0.5, 0.25, 0.75, -1.0, 1.0]
+    }
+
+    #[test]
+    fn what_the_mask_keeps_is_kept() {
+        let compiled = compiled(Dtype::F64);
+        let mask = vec![1.0, 0.0, 1.0, 0.0, 0.0, 1.0];
+        let x = first(&compiled);
+        let options = inputs(tensor(known(), &SHAPE, Dtype::F64), tensor(mask.clone(), &SHAPE, Dtype::F64));
+        let found = samples(&compiled, &x, LAW, options);
+        let last = found.last().expect("there are steps");
+        for ((found, known), mask) in last.iter().zip(known()).zip(mask) {
+            assert!((mask == 0.0) != (*found == known), "{found} {known} {mask}");
+        }
+    }
+
+    #[test]
+    fn a_missing_input_is_named() {
+        let compiled = compiled(Dtype::F32);
+        let start = Start::noise(&Device::Cpu, &SHAPE, 0).expect("a start");
+        let error = compiled.run(start, LAW).expect_err("no input is given");
+        assert!(matches!(&error, Error::MissingInput(name) if name == "known" || name == "mask"), "{error}");
+    }
+
+    #[test]
+    fn an_input_must_fit() {
+        let compiled = compiled(Dtype::F32);
+        let start = || Start::noise(&Device::Cpu, &SHAPE, 0).expect("a start");
+        let fits = tensor(known(), &SHAPE, Dtype::F32);
+        let wide = tensor(known(), &[1, 6], Dtype::F32);
+        let error = compiled.start(start(), LAW, inputs(fits.clone(), wide)).err().expect("a mask of another shape");
+        assert_eq!(error.to_string(), "the input `mask` is [1, 6] of f32, expected [2, 3] of f32");
+        let double = tensor(known(), &SHAPE, Dtype::F64);
+        let error = compiled.start(start(), LAW, inputs(double, fits)).err().expect("an image of another dtype");
+        assert_eq!(error.to_string(), "the input `known` is [2, 3] of f64, expected [2, 3] of f32");
+    }
+}
+
+mod starts {
+    use super::*;
+
+    #[test]
+    fn the_start_must_have_the_dtype_of_the_state() {
+        let compiled = Case::of("euler").compile(Dtype::F64, Engine::Interp);
+        let start = Start::noise(&Device::Cpu, &SHAPE, 0).expect("a start");
+        let error = compiled.run(start, LAW).expect_err("f32 is no f64");
+        assert_eq!(error.to_string(), "the start is [2, 3] of f32, expected [2, 3] of f64");
+    }
+
+    #[test]
+    fn a_scalar_is_no_start() {
+        assert!(matches!(Start::noise(&Device::Cpu, (), 0), Err(Error::Tensor { .. })));
+        let compiled = Case::of("euler").compile(Dtype::F32, Engine::best());
+        let scalar = Tensor::new(1f32, &Device::Cpu).expect("a scalar");
+        assert!(matches!(compiled.run(Start::sample(scalar, 0), LAW), Err(Error::Tensor { .. })));
+    }
+
+    #[test]
+    fn noise_is_scaled_to_the_first_level() {
+        let compiled = Case { schedule: "edm", ..Case::of("euler") }.compile(Dtype::F32, Engine::best());
+        let start = Start::noise(&Device::Cpu, (1, 4), 9).expect("a start");
+        let mut row = [0f32; 4];
+        fill_normal(&mut row, Sequence { seed: 9, stream: 0, draw: 0, sample: 0 });
+        let x = start.first(compiled.levels()[0].sigma).expect("it is scaled");
+        assert_eq!(values(&x), row.map(|value| f64::from(value * 80.0)));
+    }
+
+    #[test]
+    fn the_callers_own_sample_is_left_alone() {
+        let compiled = Case::of("dpmpp_2m").compile(Dtype::F32, Engine::best());
+        let x = tensor(vec![0.5; ELEMENTS], &SHAPE, Dtype::F32);
+        compiled.run(Start::sample(x.clone(), 0), LAW).expect("the run ends");
+        assert_eq!(values(&x), [0.5; ELEMENTS]);
+    }
+}
+
+mod given_noise {
+    use super::*;
+
+    #[test]
+    fn too_few_rows_are_refused_before_the_run() {
+        let compiled = Case::of("ddpm").compile(Dtype::F64, Engine::Interp);
+        let start = Start::sample(tensor(first(&compiled), &SHAPE, Dtype::F64), 0);
+        let noise = given_noise().narrow(0, 0, 3).expect("three rows");
+        let options = RunOptions { noise: Some(noise), ..RunOptions::default() };
+        let never = |_: &Tensor, _: &Call| -> candle_core::Result<Tensor> { panic!("no call is made") };
+        let error = compiled.start(start, never, options).err().expect("four draws are made");
+        assert!(matches!(error, Error::MissingNoise { draw: 3, given: 3 }), "{error}");
+    }
+
+    #[test]
+    fn rows_of_another_size_are_refused() {
+        let compiled = Case::of("ddpm").compile(Dtype::F64, Engine::Interp);
+        let start = Start::sample(tensor(first(&compiled), &SHAPE, Dtype::F64), 0);
+        let noise = tensor(vec![0.0; 70], &[10, 7], Dtype::F64);
+        let options = RunOptions { noise: Some(noise), ..RunOptions::default() };
+        let error = compiled.start(start, LAW, options).err().expect("seven elements are not six");
+        assert_eq!(error.to_string(), "a row of the noise is 7, expected 6 elements");
+    }
+
+    #[test]
+    fn a_run_without_draws_takes_any_noise() {
+        let compiled = Case::of("euler").compile(Dtype::F64, Engine::Interp);
+        let start = || Start::sample(tensor(first(&compiled), &SHAPE, Dtype::F64), 0);
+        let options = RunOptions { noise: Some(given_noise()), ..RunOptions::default() };
+        let given = compiled.start(start(), LAW, options).and_then(|run| run.finish()).expect("the run ends");
+        assert_eq!(values(&given), values(&compiled.run(start(), LAW).expect("the run ends")));
+    }
+}
+
+mod steps {
+    use super::*;
+
+    const TELLS: &str = "\
+sampler tells {
+    step x: sample@s -> sample@t {
+        let d = x0(x)
+        emit data = d
+        if not last {
+            emit twice = 2 * x
+        }
+        return transfer(x, d, t)
+    }
+}
+";
+
+    #[test]
+    fn steps_come_one_by_one() {
+        let compiled = Case::of("dpmpp_2m").compile(Dtype::F64, Engine::Interp);
+        let start = || Start::sample(tensor(first(&compiled), &SHAPE, Dtype::F64), 0);
+        let run = compiled.start(start(), LAW, RunOptions::default()).expect("the run starts");
+        let steps: Vec<_> = run.map(|step| step.expect("the run goes on")).collect();
+        assert_eq!(steps.len(), compiled.n_steps());
+        for (at, step) in steps.iter().enumerate() {
+            assert_eq!((step.index, step.of, step.level), (at, 5, compiled.levels()[at + 1]));
+        }
+        let last = values(&compiled.run(start(), LAW).expect("the run ends"));
+        assert_eq!(values(&steps[4].x), last);
+        // Each step's sample is a copy: going on has not changed it.
+        let whole = samples(&compiled, &first(&compiled), LAW, RunOptions::default());
+        assert_eq!(steps.iter().map(|step| values(&step.x)).collect::<Vec<_>>(), whole);
+    }
+
+    #[test]
+    fn a_run_ends_with_its_first_error() {
+        let compiled = Case::of("euler").compile(Dtype::F64, Engine::Interp);
+        let start = Start::sample(tensor(first(&compiled), &SHAPE, Dtype::F64), 0);
+        let fails = |x: &Tensor, call: &Call| if call.step() == 2 { x.narrow(0, 0, 1) } else { Ok(x.clone()) };
+        let mut run = compiled.start(start, fails, RunOptions::default()).expect("the run starts");
+        let ends: Vec<bool> = run.by_ref().map(|step| step.is_ok()).collect();
+        assert_eq!(ends, [true, true, false]);
+        assert!(run.next().is_none());
+    }
+
+    #[test]
+    fn emitted_tensors_come_with_their_names() {
+        let pipeline = Pipeline::new().text("tells.samp", TELLS).sampler("tells.samp");
+        let pipeline = pipeline.schedule("scaled_linear").grid("karras").model("x0").steps(3).dtype(Dtype::F64);
+        let compiled = pipeline.engine(Engine::Interp).compile().expect("the file is right");
+        let x = first(&compiled);
+        let start = Start::sample(tensor(x.clone(), &SHAPE, Dtype::F64), 0);
+        let mut run = compiled.start(start, LAW, RunOptions::default()).expect("the run starts");
+        let mut before = vec![x];
+        for step in run.by_ref() {
+            before.push(values(&step.expect("the run goes on").x));
+        }
+        let emitted = |wanted: &str| -> Vec<Vec<f64>> {
+            let named = run.emitted().iter().filter(|(name, _)| &**name == wanted);
+            named.map(|(_, tensor)| values(tensor)).collect()
+        };
+        let (data, twice) = (emitted("data"), emitted("twice"));
+        assert_eq!((data.len(), twice.len(), run.emitted().len()), (3, 2, 5));
+        for (twice, x) in twice.iter().zip(&before) {
+            assert_eq!(*twice, x.iter().map(|x| 2.0 * x).collect::<Vec<f64>>());
+        }
+        assert_eq!(data[2], before[3], "a step to clean ends at the prediction of the data");
+    }
+}
+
+mod sharing {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_a_run() {
+        for sampler in samplers() {
+            let compiled = Case::of(&sampler).compile(Dtype::F32, Engine::best());
+            let x = first(&compiled);
+            let other: Vec<f64> = x.iter().map(|x| -3.0 * x).collect();
+            let before = samples(&compiled, &x, LAW, with_noise());
+            samples(&compiled, &other, LAW, with_noise());
+            assert_eq!(samples(&compiled, &x, LAW, with_noise()), before, "{sampler}");
+        }
+    }
+
+    #[test]
+    fn runs_of_one_pipeline_can_be_interleaved() {
+        for sampler in ["dpmpp_2m", "unipc", "lms"] {
+            let compiled = Case::of(sampler).compile(Dtype::F64, Engine::Interp);
+            let x = first(&compiled);
+            let other: Vec<f64> = x.iter().map(|x| 0.5 - x).collect();
+            let begin = |x: &[f64]| {
+                let start = Start::sample(tensor(x.to_vec(), &SHAPE, Dtype::F64), 0);
+                compiled.start(start, LAW, RunOptions::default()).expect("the run starts")
+            };
+            let both = begin(&x).zip(begin(&other));
+            let (left, right): (Vec<_>, Vec<_>) =
+                both.map(|(left, right)| (values(&left.expect("a step").x), values(&right.expect("a step").x))).unzip();
+            assert_eq!(left, samples(&compiled, &x, LAW, RunOptions::default()));
+            assert_eq!(right, samples(&compiled, &other, LAW, RunOptions::default()));
+        }
+    }
+
+    #[test]
+    fn threads_share_a_pipeline() {
+        fn shareable<T: Send + Sync>(value: T) -> T {
+            value
+        }
+        let compiled = shareable(Case::of("dpmpp_2m_sde").compile(Dtype::F32, Engine::best()));
+        let run = |seed: u64| {
+            let start = Start::noise(&Device::Cpu, (2, 3), seed).expect("a start");
+            values(&compiled.run(start, LAW).expect("the run ends"))
+        };
+        let alone: Vec<Vec<f64>> = (0..8).map(run).collect();
+        let together: Vec<Vec<f64>> = std::thread::scope(|scope| {
+            let running: Vec<_> = (0..8).map(|seed| scope.spawn(move || run(seed))).collect();
+            running.into_iter().map(|thread| thread.join().expect("the thread ends")).collect()
+        });
+        assert_eq!(together, alone);
+    }
+}
