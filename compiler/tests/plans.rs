@@ -207,10 +207,7 @@ fn damaged_plans_are_refused() {
     assert_eq!(damaged(&|_| {}), None);
     assert_eq!(damaged(&|plan| plan.n_slots = 0), Some(1));
     assert_eq!(damaged(&|plan| plan.start = None), Some(2));
-    assert_eq!(
-        damaged(&|plan| plan.ops.retain(|op| !matches!(op, PlanOp::Call(call) if call.call == 0))),
-        Some(3)
-    );
+    assert_eq!(damaged(&|plan| plan.ops.retain(|op| !matches!(op, PlanOp::Call(call) if call.call == 0))), Some(3));
     let first_launch = |plan: &mut Plan, damage: &dyn Fn(&mut samp_compiler::ir::plan::LaunchOp)| {
         for op in &mut plan.ops {
             if let PlanOp::Launch(launch) = op {

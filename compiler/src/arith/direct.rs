@@ -4,36 +4,9 @@
 //! model is a function from a sample and its level to the prediction of the data.
 
 use super::{Arith, ModelFault, NetworkCall, Operand};
+use crate::backend::element::Element;
 use crate::ir::op::Op;
 use crate::types::Kind;
-
-/// An element.
-pub trait Element: Copy + std::fmt::Debug {
-    /// Rounds a host number.
-    fn from_f64(value: f64) -> Self;
-    /// Widens to a host number.
-    fn to_f64(self) -> f64;
-}
-
-impl Element for f64 {
-    fn from_f64(value: f64) -> f64 {
-        value
-    }
-
-    fn to_f64(self) -> f64 {
-        self
-    }
-}
-
-impl Element for f32 {
-    fn from_f64(value: f64) -> f32 {
-        value as f32
-    }
-
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-}
 
 /// Computes with elements; each operation is done in f64 and rounded once.
 pub struct Direct<E, D, N> {
@@ -86,7 +59,7 @@ where
                     Operand::Tensor(tensor) => tensor[k].to_f64(),
                 })
                 .collect();
-            E::from_f64(evaluate(op, &values))
+            E::from_f64(f64::apply(op, operands(&values)))
         };
         (0..self.elements).map(at).collect::<Vec<E>>().into()
     }
@@ -115,36 +88,7 @@ where
     }
 }
 
-/// An operation on numbers.
-fn evaluate(op: Op, args: &[f64]) -> f64 {
-    let (a, b) = (args.first().copied().unwrap_or(f64::NAN), args.get(1).copied().unwrap_or(f64::NAN));
-    match op {
-        Op::Add => a + b,
-        Op::Sub => a - b,
-        Op::Mul => a * b,
-        Op::Div => a / b,
-        Op::Min => {
-            if a < b {
-                a
-            } else {
-                b
-            }
-        }
-        Op::Max => {
-            if a > b {
-                a
-            } else {
-                b
-            }
-        }
-        Op::Fma => a * b + args.get(2).copied().unwrap_or(f64::NAN),
-        Op::Neg => -a,
-        Op::Abs => a.abs(),
-        Op::Sqrt => crate::math::sqrt(a),
-        Op::Exp => crate::math::exp(a),
-        Op::Ln => crate::math::ln(a),
-        Op::Tanh => crate::math::tanh(a),
-        Op::Sin => crate::math::sin(a),
-        Op::Cos => crate::math::cos(a),
-    }
+/// Operands for the table of operations; those beyond an operation's arity are not looked at.
+fn operands(values: &[f64]) -> [f64; 3] {
+    std::array::from_fn(|at| values.get(at).copied().unwrap_or(f64::NAN))
 }

@@ -10,12 +10,15 @@ use crate::ir::op::Op;
 use crate::math;
 
 /// `f32` or `f64`.
-pub trait Element: Copy + Default + Send + Sync + sealed::Sealed + 'static {
+pub trait Element: Copy + std::fmt::Debug + Default + Send + Sync + sealed::Sealed + 'static {
     /// The name of the type as data.
     const DTYPE: Dtype;
 
     /// The nearest number.
     fn from_f64(number: f64) -> Self;
+
+    /// The same number, widened.
+    fn to_f64(self) -> f64;
 
     /// `op` of its operands; operands beyond its arity are not looked at.
     fn apply(op: Op, args: [Self; 3]) -> Self;
@@ -35,6 +38,10 @@ impl Element for f32 {
 
     fn from_f64(number: f64) -> f32 {
         number as f32
+    }
+
+    fn to_f64(self) -> f64 {
+        self.into()
     }
 
     fn apply(op: Op, [a, b, c]: [f32; 3]) -> f32 {
@@ -79,6 +86,10 @@ impl Element for f64 {
 
     fn from_f64(number: f64) -> f64 {
         number
+    }
+
+    fn to_f64(self) -> f64 {
+        self
     }
 
     fn apply(op: Op, [a, b, c]: [f64; 3]) -> f64 {
