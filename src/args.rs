@@ -76,7 +76,7 @@ pub struct SlotArgs {
     #[arg(long, value_name = "GUIDANCE")]
     pub guidance: Option<String>,
     /// The number of steps
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub steps: Option<i64>,
     /// An option, such as `sampler.eta=0.5`; without a slot one of the pipeline
     #[arg(long = "set", value_name = "ITEM.OPTION=VALUE")]

@@ -23,6 +23,9 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failed> {
     if args.batch == 0 {
         return Err(Failed::Usage("`--batch` is at least 1".to_owned()));
     }
+    if args.count == Some(0) {
+        return Err(Failed::Usage("`--count` is at least 1".to_owned()));
+    }
     output::check(&args.output)?;
     let pipeline = request::fill(Pipeline::named(&args.pipeline), &args.slots)?;
     let compiled = pipeline.size(28, 28).compile()?;

@@ -1,6 +1,6 @@
 //! `sampc trace`: every step of a sampler on a denoiser with a closed form.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -129,10 +129,15 @@ pub fn load(path: &Path, name: Option<&str>) -> Result<Tensor, Failed> {
 fn spent(compiled: &Compiled) -> (Vec<u32>, Vec<u32>) {
     let mut evals = vec![0; compiled.n_steps()];
     let mut draws = vec![0; compiled.n_steps()];
+    let mut seen = HashSet::new();
     for op in &compiled.plan().ops {
         match op {
             PlanOp::Call(call) => evals[call.step as usize] += call.branches.len() as u32,
-            PlanOp::Launch(launch) => draws[launch.step as usize] += launch.draws.len() as u32,
+            // A draw that is made again counts where it was made first.
+            PlanOp::Launch(launch) => {
+                let fresh = launch.draws.iter().filter(|draw| seen.insert(**draw)).count();
+                draws[launch.step as usize] += fresh as u32;
+            }
             PlanOp::Drop { .. } | PlanOp::Step { .. } | PlanOp::Emit { .. } => {}
         }
     }

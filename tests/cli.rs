@@ -249,6 +249,15 @@ mod checking {
     }
 
     #[test]
+    fn warnings_alone_are_findings() {
+        let desk = Desk::new();
+        desk.write("unused.samp", "fn one(z: real) -> real = 1\n");
+        let done = desk.run(&["check", "unused.samp"]);
+        assert!(done.code == Some(1) && done.err.starts_with("warning[W0107]"), "{}", done.describe());
+        assert!(done.err.ends_with("0 errors, 1 warning in 1 file\n"), "{}", done.err);
+    }
+
+    #[test]
     fn standard_input_is_a_file() {
         let desk = Desk::new();
         let done = desk.run_with_input(&["check", "--format", "short", "-"], WRONG.as_bytes());
@@ -333,6 +342,15 @@ mod hostile_texts {
         text += "const a5000 = 1\n";
         desk.write("chain.samp", &text);
         assert_eq!(desk.run(&["check", "chain.samp"]).code, Some(0));
+    }
+
+    #[test]
+    fn many_mistakes_are_found_soon() {
+        let desk = Desk::new();
+        let text: String = (0..5_000).map(|k| format!("const c{k} = u{k}\n")).collect();
+        desk.write("many.samp", &text);
+        let found = desk.run(&["check", "--format", "short", "many.samp"]);
+        assert_eq!((found.code, found.out.lines().count()), (Some(1), 5_000));
     }
 
     #[test]
@@ -490,6 +508,15 @@ mod tracing {
         let all = tensors(&desk, "a");
         assert_eq!(all["draws"].to_vec1::<u32>().expect("whole numbers"), [1, 1, 0], "the last draw has the factor 0");
         assert_eq!(all["x"].dtype(), DType::F32);
+    }
+
+    #[test]
+    fn a_draw_that_is_made_again_counts_once() {
+        let desk = Desk::new();
+        let restarted = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/restart_with_var.samp");
+        desk.run(&["trace", "--sampler", restarted, "--steps", "3", "--shape", "1,2", "-o", "t"]).well();
+        let all = tensors(&desk, "t");
+        assert_eq!(all["draws"].to_vec1::<u32>().expect("whole numbers"), [1, 1, 0]);
     }
 
     #[test]
@@ -653,6 +680,8 @@ mod running {
         let desk = Desk::new();
         small(&desk, &["--set", "scale=1", "--set", "sampler.form=heun", "--set", "digits.scale=3"]).well();
         small(&desk, &["--sampler", "ddim(eta = 0.5)", "--set", "sampler.eta=1"]).well();
+        // No word of `scale`, which only the guidance of the pipeline has read.
+        small(&desk, &["--guidance", "plain"]).well();
     }
 
     #[test]
@@ -670,10 +699,10 @@ mod running {
             ("--grid", "given(sigmas = [1, 1])", "error[E0506]: levels 0 and 1 of the grid are the same"),
             ("--grid", "given(sigmas = [])", "error[E0510]: a grid needs at least two levels, found 0"),
             ("--grid", "given", "error[E0302]: the grid `given` needs its option `sigmas`"),
-            ("--model", "eps", "error[E0406]"),
         ] {
             desk.run(&["run", "-q", "--steps", "2", flag, value]).fails(1, says);
         }
+        desk.run(&["run", "--steps", "-3"]).fails(1, "between 1 and 100000 steps, found -3");
         desk.run(&["run", "--steps", "0"]).fails(1, "error[E0510]: a run takes between 1 and 100000 steps, found 0");
         desk.run(&["run", "digit"]).fails(1, "help: did you mean `digits`?");
         desk.run(&["run", "flowers"]).fails(1, "pipelines are `digits`, and those of files: `mine.samp`");
@@ -722,6 +751,7 @@ mod running {
         small(&desk, &["--class", "11"]).fails(2, "`--class 11` is none of 0 to 9");
         small(&desk, &["--class", "1,x"]).fails(2, "invalid value 'x'");
         small(&desk, &["--batch", "0"]).fails(2, "`--batch` is at least 1");
+        desk.run(&["run", "--count", "0"]).fails(2, "`--count` is at least 1");
         small(&desk, &["--network", "faces"]).fails(2, "there is no network called `faces`; there are `digits`");
         small(&desk, &["--input", "mask"]).fails(2, "`--input mask` names no file");
         small(&desk, &["--input", "mask=nowhere"]).fails(1, "cannot read `nowhere`");

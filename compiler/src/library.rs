@@ -323,7 +323,12 @@ impl<'l> Library<'l> {
             let mut found: Vec<usize> =
                 names.iter().filter(|((_, text), _)| *text == name.text).map(|(_, index)| *index).collect();
             found.sort_unstable();
-            if found.is_empty() {
+            // An item that cannot be read is reported in its own file.
+            let file = self.units[target.0].file;
+            let broken = self.diagnostics.iter().any(|one| {
+                one.primary.span.file == file && matches!(one.code, Code::E0001 | Code::E0002 | Code::E0003)
+            });
+            if found.is_empty() && !broken {
                 let near = suggest::nearest(&name.text, names.keys().map(|(_, text)| &**text)).map(str::to_owned);
                 let message = format!("`{path}` declares no `{}`", name.text);
                 let mut missing = Diagnostic::new(Code::E0104, name.span, message);

@@ -71,7 +71,21 @@ pub enum Error {
     Device(#[from] DeviceError),
     /// A tensor operation failed.
     #[error("{0}")]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::Candle(plain(error))
+    }
+}
+
+/// An error without the backtrace that candle may put around it: it is for users, not for us.
+pub(crate) fn plain(error: candle_core::Error) -> candle_core::Error {
+    match error {
+        candle_core::Error::WithBacktrace { inner, .. } => plain(*inner),
+        other => other,
+    }
 }
 
 impl From<Failure> for Error {

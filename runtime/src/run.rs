@@ -9,7 +9,7 @@ use samp_compiler::ir::plan::{CallOp, LaunchOp, LevelRow, PlanOp, Source};
 
 use crate::denoiser::{Call, Denoiser};
 use crate::device::{TensorDraw, TensorLaunch, cpu};
-use crate::error::Error;
+use crate::error::{Error, plain};
 use crate::pipeline::Compiled;
 use crate::start::{INITIAL_STREAM, STEP_STREAM, Start, rows};
 
@@ -202,7 +202,11 @@ impl<'p, D: Denoiser> Run<'p, D> {
         let input = if branches == 1 { x } else { Tensor::cat(&vec![x; branches], 0)? };
         let call = Call::new(op, self.batch, self.first_sample);
         let (step, steps) = (op.step as usize, self.compiled.n_steps());
-        let output = self.denoiser.denoise(&input, &call).map_err(|source| Error::Denoiser { step, steps, source })?;
+        let output = self.denoiser.denoise(&input, &call).map_err(|source| Error::Denoiser {
+            step,
+            steps,
+            source: plain(source),
+        })?;
         let wrong = |expected: String, found: String| Error::DenoiserOutput { step, steps, expected, found };
         if output.shape() != input.shape() {
             return Err(wrong(format!("shape {:?}", input.dims()), format!("shape {:?}", output.dims())));

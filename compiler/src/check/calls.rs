@@ -11,7 +11,7 @@ use super::scope::{Role, Scope};
 use super::types::error_expr;
 use super::{Checked, Checker, did_you_mean};
 use crate::builtins::{Accepts, Builtin, Gives, UNSUPPORTED};
-use crate::hir::{Bounds, Coordinate, Expr, ExprKind, FnId, ItemId, Operator, Reduce};
+use crate::hir::{Bounds, Coordinate, Expr, ExprKind, FnId, ItemId, Operator, Position, Reduce};
 use crate::library::Namespace;
 use crate::rate::Rate;
 use crate::types::{ItemSort, Kind, Ty};
@@ -70,6 +70,12 @@ impl Checker<'_> {
             self.no_positional(&split, span);
             return self.bind_item(scope, item, &split.named, span);
         }
+        if let Some(Ty::Item(sort)) = want
+            && self.lib.find(scope.unit, Namespace::Item(*sort), name).is_some()
+        {
+            // It is there and wrong, which is reported where it stands.
+            return error_expr(span);
+        }
         if let Some(found) = self.form(scope, name, callee.span, &split, args, span) {
             return found;
         }
@@ -91,6 +97,11 @@ impl Checker<'_> {
                 }
                 Some(Checked::Item(_) | Checked::Wrong) | None => error_expr(span),
             };
+        }
+        let position = Position::from_name(name).is_some_and(|position| scope.place.has(position));
+        if position || matches!(&**name, "pi" | "inf") {
+            let value = self.expr(scope, callee, None);
+            return self.apply(scope, value, &split, span);
         }
         self.call_item(scope, name, callee.span, &split, span)
     }
@@ -130,9 +141,10 @@ impl Checker<'_> {
     }
 
     fn builtin(&mut self, scope: &mut Scope, builtin: Builtin, args: &Args<'_>, span: Span) -> Expr {
-        self.only_positional(builtin.name(), args);
         let params = builtin.params();
-        if !self.count(builtin.name(), params.len(), args.positional.len(), span) {
+        if !self.only_positional(builtin.name(), args)
+            || !self.count(builtin.name(), params.len(), args.positional.len(), span)
+        {
             return error_expr(span);
         }
         let values: Vec<Expr> =
@@ -231,6 +243,7 @@ impl Checker<'_> {
             self.count(&name, params.len(), args.positional.len(), span);
             return error_expr(span);
         }
+        let mut unknown = false;
         let mut values: Vec<Option<Expr>> = Vec::new();
         for (at, (_, ty, _)) in params.iter().enumerate() {
             let given = args.positional.get(at).map(|arg| self.fn_arg(scope, arg, ty, levels.contains(&at)));
@@ -239,7 +252,8 @@ impl Checker<'_> {
         for (word, value) in &args.named {
             let Some(at) = params.iter().position(|(name, ..)| *name == word.text) else {
                 let known: Vec<Arc<str>> = params.iter().map(|(name, ..)| name.clone()).collect();
-                self.unknown_argument(&format!("`{name}`"), word, &known);
+                self.unknown_argument(&format!("`{name}`"), "argument", word, &known);
+                unknown = true;
                 continue;
             };
             if values[at].is_some() {
@@ -249,7 +263,10 @@ impl Checker<'_> {
         }
         for ((param, _, has_default), value) in params.iter().zip(&values) {
             if value.is_none() && !has_default {
-                self.error(Code::E0302, span, format!("`{name}` needs its argument `{param}`"));
+                // The unknown one was probably meant for it.
+                if !unknown {
+                    self.error(Code::E0302, span, format!("`{name}` needs its argument `{param}`"));
+                }
                 return error_expr(span);
             }
         }
@@ -277,10 +294,9 @@ impl Checker<'_> {
         span: Span,
     ) -> Expr {
         let name = scope.frame.locals[local].name.clone();
-        self.only_positional(&name, args);
         let values: Vec<Expr> = args.positional.iter().map(|arg| self.expr(scope, arg, None)).collect();
         let expected = scope.deferred[index].params.len();
-        if !self.count(&name, expected, values.len(), span) {
+        if !self.only_positional(&name, args) || !self.count(&name, expected, values.len(), span) {
             return error_expr(span);
         }
         let types = values.iter().map(|value| value.ty.clone()).collect();
@@ -296,8 +312,9 @@ impl Checker<'_> {
         match value.ty.clone() {
             Ty::Error => error_expr(span),
             Ty::Fn(params, result) => {
-                self.only_positional("this function", args);
-                if !self.count("this function", params.len(), args.positional.len(), span) {
+                if !self.only_positional("this function", args)
+                    || !self.count("this function", params.len(), args.positional.len(), span)
+                {
                     return error_expr(span);
                 }
                 let mut values = Vec::new();
@@ -336,7 +353,7 @@ impl Checker<'_> {
                     Kind::ALL.iter().filter(|(kind, _)| kind.is_prediction()).map(|(_, word)| Arc::from(*word)),
                 );
                 extra.extend(Coordinate::ALL.iter().map(|(_, word)| Arc::from(*word)));
-                extra.extend(self.lib.names(scope.unit, Namespace::Value));
+                extra.extend(self.names(scope.unit, Namespace::Value));
                 self.unknown_name(scope, name, at, extra);
                 return error_expr(span);
             }
@@ -433,11 +450,13 @@ impl Checker<'_> {
                 (info.name.clone(), info.ty.clone(), option.default.is_some())
             })
             .collect();
+        let mut unknown = false;
         let mut values: Vec<Option<Expr>> = options.iter().map(|_| None).collect();
         for (word, value) in named {
             let Some(at) = options.iter().position(|(name, ..)| *name == word.text) else {
                 let known: Vec<Arc<str>> = options.iter().map(|(name, ..)| name.clone()).collect();
-                self.unknown_argument(&format!("the {sort} `{name}`"), word, &known);
+                self.unknown_argument(&format!("the {sort} `{name}`"), "option", word, &known);
+                unknown = true;
                 continue;
             };
             if values[at].is_some() {
@@ -451,9 +470,11 @@ impl Checker<'_> {
         }
         for ((option, ty, has_default), value) in options.iter().zip(&values) {
             if value.is_none() && !has_default {
-                let message = format!("the {sort} `{name}` needs its option `{option}`");
-                let help = format!("give it: `{name}({option} = ..)`, {}", super::types::describe(ty));
-                self.report(Diagnostic::new(Code::E0302, span, message).help(help));
+                if !unknown {
+                    let message = format!("the {sort} `{name}` needs its option `{option}`");
+                    let help = format!("give it: `{name}({option} = ..)`, {}", super::types::describe(ty));
+                    self.report(Diagnostic::new(Code::E0302, span, message).help(help));
+                }
                 return error_expr(span);
             }
         }
@@ -473,13 +494,13 @@ impl Checker<'_> {
         }
     }
 
-    fn unknown_argument(&mut self, of: &str, word: &ast::Name, known: &[Arc<str>]) {
-        let message = format!("{of} has no option `{}`", word.text);
+    fn unknown_argument(&mut self, of: &str, what: &str, word: &ast::Name, known: &[Arc<str>]) {
+        let message = format!("{of} has no {what} `{}`", word.text);
         let mut found = Diagnostic::new(Code::E0303, word.span, message);
         found = match did_you_mean(&word.text, known) {
             Some(help) => found.help(help),
-            None if known.is_empty() => found.help("it has no options"),
-            None => found.help(format!("its options are {}", super::one_of(known.iter().map(|name| &**name)))),
+            None if known.is_empty() => found.help(format!("it has no {what}s")),
+            None => found.help(format!("its {what}s: {}", super::all_of(known.iter().map(|name| &**name)))),
         };
         self.report(found);
     }
@@ -495,15 +516,17 @@ impl Checker<'_> {
         false
     }
 
-    /// Reports arguments by name and comprehensions.
-    pub(crate) fn only_positional(&mut self, name: &str, args: &Args<'_>) {
+    /// Reports arguments by name and comprehensions; gives whether there are none.
+    pub(crate) fn only_positional(&mut self, name: &str, args: &Args<'_>) -> bool {
+        let quoted = if name.contains(' ') { name.to_owned() } else { format!("`{name}`") };
         for (word, _) in &args.named {
-            let message = format!("`{name}` has no argument called `{}`", word.text);
+            let message = format!("{quoted} has no argument called `{}`", word.text);
             self.report(Diagnostic::new(Code::E0303, word.span, message).help("give it by place"));
         }
         if let Some(each) = args.each.first() {
             self.no_each_at(each.element.span);
         }
+        args.named.is_empty() && args.each.is_empty()
     }
 
     fn no_positional(&mut self, args: &Args<'_>, span: Span) {
@@ -538,7 +561,8 @@ pub(crate) fn constant(expr: &Expr) -> Option<f64> {
     }
 }
 
-fn outside(bounds: &Bounds, number: f64) -> bool {
+/// Whether a number lies outside bounds that are written as numbers.
+pub(crate) fn outside(bounds: &Bounds, number: f64) -> bool {
     let end = |end: &Option<(Expr, bool)>| end.as_ref().and_then(|(value, closed)| Some((constant(value)?, *closed)));
     let below = end(&bounds.low).is_some_and(|(low, closed)| number < low || number == low && !closed);
     let above = end(&bounds.high).is_some_and(|(high, closed)| number > high || number == high && !closed);

@@ -72,7 +72,11 @@ impl Checker<'_> {
             if self.lib.is_missing(scope.unit, name) {
                 return error_expr(span);
             }
-            let known = self.lib.names(scope.unit, Namespace::Item(*sort));
+            if self.lib.find(scope.unit, Namespace::Item(*sort), name).is_some() {
+                // It is there and wrong, which is reported where it stands.
+                return error_expr(span);
+            }
+            let known = self.names(scope.unit, Namespace::Item(*sort));
             let mut found = Diagnostic::new(Code::E0101, span, format!("there is no {sort} called `{name}`"));
             if let Some(help) = did_you_mean(name, &known) {
                 found = found.help(help);
@@ -103,7 +107,7 @@ impl Checker<'_> {
 
     fn global(&mut self, scope: &mut Scope, name: &Arc<str>, span: Span) -> Expr {
         let Some(target) = self.lib.find(scope.unit, Namespace::Value, name) else {
-            let extra = self.lib.names(scope.unit, Namespace::Value);
+            let extra = self.names(scope.unit, Namespace::Value);
             self.unknown_name(scope, name, span, extra);
             return error_expr(span);
         };
@@ -366,7 +370,7 @@ impl Checker<'_> {
             self.error(
                 Code::E0302,
                 span,
-                format!("expected a function of {} arguments, found one of {}", wanted.len(), params.len()),
+                format!("expected {}, found one of {}", super::types::describe_fn(wanted.len()), params.len()),
             );
             return (Ty::Error, Rate::Const);
         }

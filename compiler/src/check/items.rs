@@ -52,7 +52,14 @@ impl Checker<'_> {
         }
         let default = param.default.as_ref().map(|default| {
             let value = self.expr(scope, default, Some(&ty));
-            self.coerce(value, &ty)
+            let value = self.coerce(value, &ty);
+            if let (Some(bounds), Some(number)) = (&bounds, super::constant(&value))
+                && super::outside(bounds, number)
+            {
+                let message = format!("`{}` is {number}, which lies outside {}", param.name.text, bounds.text);
+                self.error(Code::E0304, value.span, message);
+            }
+            value
         });
         let rate = if matches!(ty, Ty::Tensor(_)) { Rate::Elem } else { rate };
         let local = self.declare(scope, &param.name, ty, rate, Role::Value);
@@ -82,6 +89,7 @@ impl Checker<'_> {
             }
         }
         let without_clock = scope.names.clone();
+        let has_clock = item.members.iter().any(|member| matches!(member, ScheduleMember::Clock { .. }));
         for member in &item.members {
             match member {
                 ScheduleMember::Let(_) | ScheduleMember::Require(_) => {}
@@ -100,8 +108,9 @@ impl Checker<'_> {
                     if coordinates.iter().any(|(known, _)| *known == found) {
                         let message = format!("`{}` is given twice", coordinate.text);
                         self.error(Code::E0202, coordinate.span, message);
+                        continue;
                     }
-                    if clock.is_none() {
+                    if clock.is_none() && has_clock {
                         let found = Diagnostic::new(Code::E0201, coordinate.span, "the `clock` comes before the curve");
                         self.report(found.help("write `clock u in [0, 1]` above"));
                     }
@@ -128,29 +137,32 @@ impl Checker<'_> {
             self.report(found.help("write `clock u in [0, 1]`"));
             return None;
         };
-        self.check_curve(item, curve, &coordinates);
+        if let Some(curve) = curve {
+            self.check_curve(item, curve, &coordinates);
+        }
+        let curve = curve.unwrap_or(Curve::Own);
         self.check_used(&scope);
         let body = ItemBody::Schedule(Box::new(Schedule { curve, lets, clock, domain, coordinates, inverse }));
         Some(self.add_item(scope, ItemSort::Schedule, &item.name, doc, options, body))
     }
 
-    fn curve(&mut self, scope: &mut Scope, name: Option<&ast::Name>) -> Curve {
-        let Some(name) = name else { return Curve::Own };
+    fn curve(&mut self, scope: &mut Scope, name: Option<&ast::Name>) -> Option<Curve> {
+        let Some(name) = name else { return Some(Curve::Own) };
         if let Some(local) = scope.find(&name.text) {
             scope.used.insert(local);
             if scope.frame.locals[local].ty == Ty::Item(ItemSort::Schedule) {
-                return Curve::Of(local);
+                return Some(Curve::Of(local));
             }
         }
         if let Some(family) = Family::from_name(&name.text) {
-            return Curve::Family(family);
+            return Some(Curve::Family(family));
         }
         let message = format!("`{}` is no curve", name.text);
         self.report(
             Diagnostic::new(Code::E0204, name.span, message)
                 .help("curves are `vp`, `ve`, `flow`, and those of options of type `schedule`"),
         );
-        Curve::Own
+        None
     }
 
     fn clock(&mut self, scope: &mut Scope, domain: &ast::Domain) -> Option<(Clock, Ty)> {

@@ -13,7 +13,7 @@ mod scope;
 mod stmts;
 mod types;
 
-pub(crate) use calls::constant;
+pub(crate) use calls::{constant, outside};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -130,7 +130,9 @@ impl<'l> Checker<'l> {
         let item = &module.items[target.index];
         let span = item.kind.name().map_or(item.span, |name| name.span);
         self.progress.insert(target, Progress::Running(span));
+        let before = self.diagnostics.len();
         let done = self.check_item(target.unit, &module, item);
+        self.drop_unused(item.span, before);
         self.progress.insert(target, Progress::Done(done.unwrap_or(Checked::Wrong)));
         done
     }
@@ -159,6 +161,24 @@ impl<'l> Checker<'l> {
         }
     }
 
+    /// A name may be unused because of a mistake near it: an item with errors has no warnings of that.
+    fn drop_unused(&mut self, item: Span, before: usize) {
+        let inside = |found: &Diagnostic| {
+            let span = found.primary.span;
+            span.file == item.file && item.start <= span.start && span.end <= item.end
+        };
+        if self.diagnostics[before..].iter().any(|found| found.is_error() && inside(found)) {
+            let found = self.diagnostics.split_off(before);
+            self.diagnostics.extend(found.into_iter().filter(|found| found.code != Code::W0107 || !inside(found)));
+        }
+    }
+
+    /// Names that could have been meant; none once so many mistakes are found that comparing would take long.
+    pub(crate) fn names(&mut self, unit: UnitId, space: Namespace) -> Vec<Arc<str>> {
+        const MANY: usize = 100;
+        if self.diagnostics.len() < MANY { self.lib.names(unit, space) } else { Vec::new() }
+    }
+
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
@@ -178,11 +198,20 @@ impl<'l> Checker<'l> {
 
 /// The names of a list, for messages: `a`, `b` or `c`.
 pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    joined(names, "or")
+}
+
+/// The names of a list, for messages: `a`, `b` and `c`.
+pub(crate) fn all_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    joined(names, "and")
+}
+
+fn joined<'a>(names: impl IntoIterator<Item = &'a str>, word: &str) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.split_last() {
         None => String::new(),
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {word} {last}", rest.join(", ")),
     }
 }
 

@@ -51,7 +51,7 @@ impl Checker<'_> {
                 Diagnostic::new(Code::E0303, name.span, format!("`{}` is no coordinate of a level", name.text));
             found = found.help(
                 did_you_mean(&name.text, &known)
-                    .unwrap_or_else(|| format!("coordinates are {}", super::one_of(known.iter().map(|n| &**n)))),
+                    .unwrap_or_else(|| format!("coordinates are {}", super::all_of(known.iter().map(|n| &**n)))),
             );
             self.report(found);
             return error_expr(span);
@@ -159,6 +159,7 @@ impl Checker<'_> {
                 let mut found = Diagnostic::new(Code::E0404, span, format!("no branch `{name}` is declared here"));
                 found = match did_you_mean(name, &known) {
                     Some(help) => found.help(help),
+                    None if scope.place == Place::Fn => found.help("functions name no branches; a rule does"),
                     None => found.help(format!("declare it: `branch {name}`")),
                 };
                 self.report(found);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use samp_lang::ast::{self, MemberKind};
+use samp_lang::ast::{self, ClaimKind, MemberKind};
 use samp_lang::diag::{Code, Diagnostic};
 
 use super::scope::{Place, Returned, Role, Scope};
@@ -258,6 +258,10 @@ fn member_word(member: &MemberKind) -> &'static str {
         MemberKind::Adaptive { .. } => "adaptive",
         MemberKind::Approximate => "approximate",
         MemberKind::Only(_) => "only",
-        MemberKind::Claim(_) => "claim",
+        MemberKind::Claim(claim) => match claim.kind {
+            ClaimKind::Order => "order",
+            ClaimKind::WeakOrder => "weak order",
+            ClaimKind::Evals => "evals",
+        },
     }
 }

@@ -146,9 +146,8 @@ impl Checker<'_> {
         if self.check_name(scope, name) {
             return self.declare_unchecked(scope, name, ty, rate, role);
         }
-        // A reserved name keeps its own meaning, so that its uses are no further mistakes.
-        let local = self.declare_unchecked(scope, name, ty, rate, role);
-        scope.names.pop();
+        // What has a reserved name fits everywhere, so that its uses are no further mistakes.
+        let local = self.declare_unchecked(scope, name, Ty::Error, rate, role);
         scope.used.insert(local);
         local
     }
@@ -223,7 +222,13 @@ impl Checker<'_> {
         }
         let mut found = Diagnostic::new(Code::E0101, span, format!("nothing is called `{text}` here"));
         if let Some(position) = Position::from_name(text) {
-            let places = [(Place::Grid, "grid"), (Place::Sampler, "sampler"), (Place::Guidance, "guidance")];
+            let places = [
+                (Place::Fn, "fn"),
+                (Place::Grid, "grid"),
+                (Place::Model, "model"),
+                (Place::Guidance, "guidance"),
+                (Place::Sampler, "sampler"),
+            ];
             let places = places.iter().filter(|(place, _)| place.has(position)).map(|(_, word)| *word);
             found = found.help(format!("`{text}` means something only in a {}", one_of(places)));
         } else if let Some(help) = super::did_you_mean(text, &known) {

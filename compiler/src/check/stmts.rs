@@ -37,7 +37,12 @@ impl Checker<'_> {
                 }
                 break;
             }
-            let Some(stmt) = self.stmt(scope, stmt) else { continue };
+            let Some(stmt) = self.stmt(scope, stmt) else {
+                if last {
+                    ty = Ty::Error;
+                }
+                continue;
+            };
             if always_returns(&stmt) {
                 ended = Some(stmt.span);
                 ty = Ty::Never;

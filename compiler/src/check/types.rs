@@ -142,7 +142,8 @@ impl Checker<'_> {
                 self.report(found.help("the level of a sample is the name behind `@` in its type"));
             }
             (Ty::Choice(_), Ty::Choice(names)) => {
-                self.error(Code::E0305, value.span, format!("expected {}", one_of(names.iter().map(|n| &**n))));
+                let want = one_of(names.iter().map(|name| &**name));
+                self.error(Code::E0305, value.span, format!("expected {want}, found {}", describe(&value.ty)));
             }
             _ => {
                 let want = describe(want);
@@ -238,8 +239,7 @@ pub(crate) fn describe(ty: &Ty) -> String {
         Ty::Str => "text".to_owned(),
         Ty::Choice(names) => format!("the choice {}", one_of(names.iter().map(|name| &**name))),
         Ty::List(of) => format!("a list of {}", plural(of)),
-        Ty::Fn(params, _) if params.len() == 1 => "a function of one argument".to_owned(),
-        Ty::Fn(params, _) => format!("a function of {} arguments", params.len()),
+        Ty::Fn(params, _) => describe_fn(params.len()),
         Ty::Item(sort) => format!("a {sort}"),
         Ty::Branch => "a branch".to_owned(),
         Ty::Tensor(Kind::Tensor) => "a tensor".to_owned(),
@@ -247,6 +247,14 @@ pub(crate) fn describe(ty: &Ty) -> String {
         Ty::None => "`none`".to_owned(),
         Ty::Never => "nothing".to_owned(),
         Ty::Error => "something".to_owned(),
+    }
+}
+
+/// A function in words.
+pub(crate) fn describe_fn(params: usize) -> String {
+    match params {
+        1 => "a function of one argument".to_owned(),
+        n => format!("a function of {n} arguments"),
     }
 }
 

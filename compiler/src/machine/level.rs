@@ -175,7 +175,8 @@ impl<R: Real> Level<R> {
         if self.is_pure() {
             return "`pure`".to_owned();
         }
-        format!("lambda = {:.6}", self.lambda.to_f64())
+        // Rounded first, and zero added: there is no `-0.000000`.
+        format!("lambda = {:.6}", (self.lambda.to_f64() * 1e6).round() / 1e6 + 0.0)
     }
 }
 

@@ -247,11 +247,16 @@ impl<'p, A: Arith> Machine<'p, A> {
             None => self.off_curve(schedule, coordinate, value)?,
         };
         found.ok_or_else(|| {
-            let curve = schedule.family.map_or("this schedule", Family::name);
-            let message = format!("no level of `{curve}` has {} = {point}", coordinate.name());
+            let curve = match schedule.family {
+                Some(family) => format!("`{}`", family.name()),
+                None => format!("the schedule `{}`", schedule.name),
+            };
+            let message = format!("no level of {curve} has {} = {point}", coordinate.name());
             let found = Diagnostic::new(Code::E0508, schedule.span, message);
             Box::new(if coordinate == Coordinate::Rho && point == f64::INFINITY {
                 found.help("`ve` has no level without data: start the grid at `level(lambda = -9)`")
+            } else if schedule.family.is_none() {
+                found.help("a schedule off the three curves has the levels of its own clock alone")
             } else {
                 found.help("rho is 0 or more; on `vp` and `flow` alpha and sigma lie between 0 and 1")
             })

@@ -60,21 +60,30 @@ fn events(tape: &Tape, segments: &Segments) -> Vec<Event> {
         if !segment.stores.is_empty() {
             events.push(Event::Launch { fused: fuse(segment), stores: segment.stores.clone(), step });
         }
-        for (at, x) in tape.steps.iter().enumerate() {
-            if segments.ready[*x] as usize == index {
-                events.push(Event::Step(at as u32));
-            }
-        }
-        for (at, (_, node, _)) in tape.emits.iter().enumerate() {
-            if segments.ready[*node] as usize == index {
-                events.push(Event::Emit(at));
-            }
-        }
+        events.extend(told(tape, segments, index));
         if let Some(step) = steps_of_batches.get(index) {
             events.push(Event::Call { batch: index as u32, step: *step });
         }
     }
     events
+}
+
+/// Ends of steps and tensors for the observer after a segment, in the order that the rule has them.
+fn told(tape: &Tape, segments: &Segments, index: usize) -> Vec<Event> {
+    let here = |node: Node| segments.ready[node] as usize == index;
+    let mut told: Vec<((usize, bool), Event)> = Vec::new();
+    for (at, (_, node, steps_done)) in tape.emits.iter().enumerate() {
+        if here(*node) {
+            told.push(((*steps_done, false), Event::Emit(at)));
+        }
+    }
+    for (at, x) in tape.steps.iter().enumerate() {
+        if here(*x) {
+            told.push(((at, true), Event::Step(at as u32)));
+        }
+    }
+    told.sort_by_key(|(place, _)| *place);
+    told.into_iter().map(|(_, event)| event).collect()
 }
 
 /// The step that each batch of calls belongs to.

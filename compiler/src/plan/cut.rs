@@ -82,24 +82,19 @@ pub(super) fn cut(tape: &Tape) -> Segments {
     Segments { segments, ready: ctx.ready }
 }
 
-/// After how many calls each tensor can be computed.
+/// After how many calls each tensor is computed: as late as the rule makes it, so that what needs no model call is not
+/// made, and kept, long before it is read.
 fn ready(tape: &Tape) -> Ready {
     let mut ready = Ready::new();
+    let mut made = 0;
     for (node, kind) in tape.nodes.iter() {
         ready[node] = match kind {
             NodeKind::Start | NodeKind::Input(_) | NodeKind::Noise(_) => 0,
             NodeKind::Output { batch, .. } => batch + 1,
             NodeKind::Network(call) => call + 1,
-            NodeKind::Linear { terms, .. } => terms.iter().map(|(_, term)| ready[*term]).max().unwrap_or(0),
-            NodeKind::Apply { args, .. } => args
-                .iter()
-                .map(|arg| match arg {
-                    Operand::Tensor(node) => ready[*node],
-                    Operand::Scalar(_) => 0,
-                })
-                .max()
-                .unwrap_or(0),
+            NodeKind::Linear { .. } | NodeKind::Apply { .. } => made,
         };
+        made = made.max(ready[node]);
     }
     ready
 }

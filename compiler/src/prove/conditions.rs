@@ -240,7 +240,12 @@ impl<'p> Bench<'p> {
             Ty::Int => ends(bounds).into_iter().map(|end| Value::Int(end as i64)).collect(),
             Ty::Real => ends(bounds).into_iter().map(Value::Real).collect(),
             Ty::List(of) if **of == Ty::Real => {
-                vec![Value::List(Rc::new([4.0, 1.0, 0.25, 0.0].map(Value::Real).to_vec()))]
+                let inside = |number: &f64| bounds.is_none_or(|bounds| !crate::check::outside(bounds, *number));
+                let mut numbers: Vec<f64> = [4.0, 1.0, 0.25, 0.0].into_iter().filter(inside).collect();
+                if numbers.is_empty() {
+                    numbers = ends(bounds);
+                }
+                vec![Value::List(Rc::new(numbers.into_iter().map(Value::Real).collect()))]
             }
             Ty::Item(sort) => STANDARD
                 .iter()

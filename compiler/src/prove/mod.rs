@@ -38,8 +38,10 @@ pub struct Report {
 pub fn prove(checker: &mut Checker<'_>, unit: UnitId, items: &[ItemId]) -> Vec<Report> {
     let mut all = items.to_vec();
     let mut standard = Vec::new();
+    // Named as in a file of the library: an item of the user with the same name is another one.
+    let home = checker.lib.std("prelude.samp").unwrap_or(unit);
     for (sort, name) in STANDARD {
-        let Some(item) = checker.named_item(unit, *sort, name) else { return Vec::new() };
+        let Some(item) = checker.named_item(home, *sort, name) else { return Vec::new() };
         standard.push(item);
     }
     all.extend(&standard);
@@ -49,10 +51,14 @@ pub fn prove(checker: &mut Checker<'_>, unit: UnitId, items: &[ItemId]) -> Vec<R
     let lowered = lower(&checker.hir, &all);
     let (own, rest) = lowered.items.split_at(items.len());
     let bench = Bench::new(&lowered.program, rest);
-    items.iter().zip(own).map(|(item, code)| report(&checker.hir, &bench, *item, *code)).collect()
+    let mut seen = HashSet::new();
+    items.iter().zip(own).map(|(item, code)| report(&checker.hir, &bench, *item, *code, &mut seen)).collect()
 }
 
-fn report(hir: &Hir, bench: &Bench<'_>, item: ItemId, code: ItemRef) -> Report {
+/// What was reported: a code, its place, and the item if the place lies in another file than the item.
+type Seen = HashSet<(Code, Span, Option<Span>)>;
+
+fn report(hir: &Hir, bench: &Bench<'_>, item: ItemId, code: ItemRef, seen: &mut Seen) -> Report {
     let program = bench.program;
     let span = hir.items[item].span;
     let mut found = Vec::new();
@@ -71,7 +77,7 @@ fn report(hir: &Hir, bench: &Bench<'_>, item: ItemId, code: ItemRef) -> Report {
         (ItemSort::Pipeline, _) => found = pipeline(program, code),
         (ItemSort::Sampler, _) => {}
     }
-    Report { item, diagnostics: distinct(found, span), facts }
+    Report { item, diagnostics: distinct(found, span, seen), facts }
 }
 
 fn pipeline(program: &Program, code: ItemRef) -> Vec<Diagnostic> {
@@ -83,14 +89,13 @@ fn pipeline(program: &Program, code: ItemRef) -> Vec<Diagnostic> {
 }
 
 /// One diagnostic for each place and code; one that lies in another file says which item led there.
-fn distinct(found: Vec<Diagnostic>, item: Span) -> Vec<Diagnostic> {
-    let mut seen: HashSet<(Code, Span)> = HashSet::new();
+fn distinct(found: Vec<Diagnostic>, item: Span, seen: &mut Seen) -> Vec<Diagnostic> {
     let mut kept = Vec::new();
     for diagnostic in found {
-        if !seen.insert((diagnostic.code, diagnostic.primary.span)) {
+        let elsewhere = diagnostic.primary.span.file != item.file;
+        if !seen.insert((diagnostic.code, diagnostic.primary.span, elsewhere.then_some(item))) {
             continue;
         }
-        let elsewhere = diagnostic.primary.span.file != item.file;
         kept.push(if elsewhere { diagnostic.also(item, "found by running this") } else { diagnostic });
     }
     kept
