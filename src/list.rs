@@ -87,7 +87,7 @@ fn print(rows: &[Row]) {
         match &row.facts {
             None => println!("{:width$}  {}", row.name, row.about),
             Some(facts) => {
-                let order = match (facts.order, facts.weak_order) {
+                let order = match (facts.order.claimed, facts.weak_order) {
                     (Some(order), _) => order.to_string(),
                     (None, Some(order)) => format!("{order} weak"),
                     (None, None) => "-".to_owned(),

@@ -128,7 +128,7 @@ fn flat(text: &str) -> String {
 const EULER: &str = "\
 sampler mine(share: real in [0, 1] = 1) {
     step x: sample@s -> sample@t {
-        return transfer(x, share * x0(x), t)
+        return transfer(x, (share + (1 - share)) * x0(x), t)
     }
 }
 ";
@@ -185,7 +185,7 @@ mod listing {
         assert_eq!(rows.len(), short.lines().count());
         let row = rows.iter().find(|row| row["name"] == "dpmpp_2m").expect("it is in the library");
         assert_eq!(row["facts"]["evals"], 1);
-        assert_eq!(row["facts"]["order"], 2);
+        assert_eq!(row["facts"]["order"]["formula"], 2);
         assert_eq!(row["paper"], "2211.01095");
     }
 

@@ -172,6 +172,8 @@ pub struct Opt {
     pub bounds: Option<Bounds>,
     /// The value it has when none is given.
     pub default: Option<Expr>,
+    /// It is a deliberate factor on noise, which proofs take as 1.
+    pub inflation: bool,
 }
 
 /// An interval of numbers.

@@ -201,32 +201,6 @@ fn beta_fraction(x: f64, a: f64, b: f64) -> f64 {
     value
 }
 
-/// Solves a small dense system by Gaussian elimination with partial pivoting; nothing if it is singular.
-pub fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
-    let n = right.len();
-    for column in 0..n {
-        let pivot = (column..n).max_by(|a, b| matrix[*a][column].abs().total_cmp(&matrix[*b][column].abs()))?;
-        if matrix[pivot][column] == 0.0 || !matrix[pivot][column].is_finite() {
-            return None;
-        }
-        matrix.swap(column, pivot);
-        right.swap(column, pivot);
-        let pivot_row = matrix[column].clone();
-        for row in column + 1..n {
-            let factor = matrix[row][column] / pivot_row[column];
-            for (entry, above) in matrix[row].iter_mut().zip(&pivot_row).skip(column) {
-                *entry -= factor * above;
-            }
-            right[row] -= factor * right[column];
-        }
-    }
-    for row in (0..n).rev() {
-        let known: f64 = (row + 1..n).map(|k| matrix[row][k] * right[k]).sum();
-        right[row] = (right[row] - known) / matrix[row][row];
-    }
-    Some(right)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,12 +235,5 @@ mod tests {
             close(beta_quantile(u, 0.5, 0.5), exact * exact, 1e-12);
         }
         close(beta_quantile(0.3, 1.0, 1.0), 0.3, 1e-14);
-    }
-
-    #[test]
-    fn small_systems() {
-        let solution = solve(vec![vec![0.0, 2.0], vec![1.0, 1.0]], vec![4.0, 3.0]).expect("regular");
-        assert_eq!(solution, vec![1.0, 2.0]);
-        assert!(solve(vec![vec![1.0, 2.0], vec![2.0, 4.0]], vec![1.0, 1.0]).is_none());
     }
 }

@@ -1,11 +1,15 @@
 //! The arithmetics that a program runs in.
 //!
 //! The interpreter in [`crate::machine`] is generic over [`Arith`]: what a host number is, what a tensor is, and what
-//! a model answers. [`trace`] makes the graph of a run, [`direct`] computes with elements. Affine forms, jets and
-//! intervals fit the same trait.
+//! a model answers. [`trace`] makes the graph of a run, [`direct`] computes with elements, [`affine`] with coefficients
+//! on data and draws. Jets and intervals fit the same trait.
 
+pub mod affine;
+pub mod ball;
 pub mod direct;
+pub mod jet;
 pub mod real;
+pub mod solved;
 pub mod trace;
 
 use std::sync::Arc;
@@ -60,6 +64,8 @@ pub struct Naming<R> {
     pub ve: bool,
     /// Where it is named.
     pub span: Span,
+    /// The outermost call of a function, in the body of the rule that runs, that led there.
+    pub call: Option<Span>,
 }
 
 /// Why a tensor is kept beyond the place where it is made.
@@ -109,6 +115,11 @@ pub trait Arith: Sized {
     /// A tensor is cast to a kind and believed to be one.
     fn cast(&mut self, tensor: &Self::Tensor, _name: &Naming<Self::Real>) -> Self::Tensor {
         tensor.clone()
+    }
+
+    /// Whether options declared `inflation` are taken as 1.
+    fn uninflated(&self) -> bool {
+        false
     }
 
     /// A tensor lives on beyond the place where it is made.

@@ -86,3 +86,43 @@ impl Real for f64 {
         math::phi(k, *self)
     }
 }
+
+/// Solves a small dense system by Gaussian elimination with partial pivoting; nothing if it is singular.
+pub fn solve<R: Real>(mut matrix: Vec<Vec<R>>, mut right: Vec<R>) -> Option<Vec<R>> {
+    let n = right.len();
+    let size = |value: &R| value.to_f64().abs();
+    for column in 0..n {
+        let pivot = (column..n).max_by(|a, b| size(&matrix[*a][column]).total_cmp(&size(&matrix[*b][column])))?;
+        let best = size(&matrix[pivot][column]);
+        if best == 0.0 || !best.is_finite() {
+            return None;
+        }
+        matrix.swap(column, pivot);
+        right.swap(column, pivot);
+        let (done, rest) = matrix.split_at_mut(column + 1);
+        for (row, known) in rest.iter_mut().zip(column + 1..) {
+            let factor = row[column].clone() / done[column][column].clone();
+            for (entry, above) in row.iter_mut().zip(&done[column]).skip(column) {
+                *entry = entry.clone() - factor.clone() * above.clone();
+            }
+            right[known] = right[known].clone() - factor * right[column].clone();
+        }
+    }
+    for row in (0..n).rev() {
+        let known = (row + 1..n).fold(R::from_f64(0.0), |sum, k| sum + matrix[row][k].clone() * right[k].clone());
+        right[row] = (right[row].clone() - known) / matrix[row][row].clone();
+    }
+    Some(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_systems() {
+        let solution = solve(vec![vec![0.0, 2.0], vec![1.0, 1.0]], vec![4.0, 3.0]).expect("regular");
+        assert_eq!(solution, vec![1.0, 2.0]);
+        assert!(solve(vec![vec![1.0, 2.0], vec![2.0, 4.0]], vec![1.0, 1.0]).is_none());
+    }
+}

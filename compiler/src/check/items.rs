@@ -62,8 +62,9 @@ impl Checker<'_> {
             value
         });
         let rate = if matches!(ty, Ty::Tensor(_)) { Rate::Elem } else { rate };
+        let inflation = ty == Ty::Real && param.ty.as_ref().is_some_and(is_inflation);
         let local = self.declare(scope, &param.name, ty, rate, Role::Value);
-        (Opt { local, doc: param.doc.join(" ").trim().to_owned(), bounds, default }, level)
+        (Opt { local, doc: param.doc.join(" ").trim().to_owned(), bounds, default, inflation }, level)
     }
 
     pub(crate) fn check_schedule(&mut self, unit: UnitId, doc: &str, item: &ast::Schedule) -> Option<ItemId> {
@@ -470,4 +471,9 @@ impl Checker<'_> {
             body,
         })
     }
+}
+
+/// Whether a type is written `inflation`.
+fn is_inflation(ty: &ast::Type) -> bool {
+    matches!(&ty.kind, ast::TypeKind::Plain { kind, .. } if &*kind.name.text == "inflation")
 }

@@ -383,6 +383,8 @@ pub struct ItemCode {
     pub span: SpanTag,
     /// The names of its options.
     pub options: Vec<Arc<str>>,
+    /// Which of them are deliberate factors on noise.
+    pub inflation: Vec<usize>,
     /// From given options to all of them, as a list.
     pub bind: Func,
     /// What it does.

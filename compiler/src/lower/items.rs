@@ -23,7 +23,10 @@ impl<'h> Lower<'h> {
             ItemBody::Pipeline(pipeline) => ir::ItemBody::Pipeline(self.pipeline(item, pipeline)),
         };
         let options = item.options.iter().map(|option| item.frame.locals[option.local].name.clone()).collect();
-        let code = ItemCode { sort: item.sort, name: item.name.clone(), span: SpanTag(item.span), options, bind, body };
+        let inflation =
+            item.options.iter().enumerate().filter(|(_, option)| option.inflation).map(|(at, _)| at).collect();
+        let span = SpanTag(item.span);
+        let code = ItemCode { sort: item.sort, name: item.name.clone(), span, options, inflation, bind, body };
         let place = self.program.items.push(code);
         self.items.insert(id, place);
         place

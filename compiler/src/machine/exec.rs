@@ -198,7 +198,13 @@ impl<'p, A: Arith> Machine<'p, A> {
                 collected.extend(args);
                 Value::None
             }
-            Op::Call(func) => self.call(*func, args, span)?,
+            Op::Call(func) => {
+                let outer = self.called;
+                self.called = outer.or(Some(span));
+                let value = self.call(*func, args, span);
+                self.called = outer;
+                value?
+            }
             Op::Const(func) => {
                 if let Some(value) = self.consts.get(func) {
                     return Ok(value.clone());
@@ -298,8 +304,14 @@ impl<'p, A: Arith> Machine<'p, A> {
                 let message = format!("the schedule `{}` has no level without data", schedule.name);
                 Value::Level(Rc::new(level.ok_or_else(|| Box::new(Diagnostic::new(Code::E0508, span, message)))?))
             }
-            Position::Noisiest => Value::Level(self.schedule_here(span)?.noisiest.clone()),
-            Position::Cleanest => Value::Level(self.schedule_here(span)?.cleanest.clone()),
+            Position::Noisiest => {
+                self.counts.own_coordinates += 1;
+                Value::Level(self.schedule_here(span)?.noisiest.clone())
+            }
+            Position::Cleanest => {
+                self.counts.own_coordinates += 1;
+                Value::Level(self.schedule_here(span)?.cleanest.clone())
+            }
             Position::Height => Value::Int(self.at.height),
             Position::Width => Value::Int(self.at.width),
         })
@@ -320,13 +332,16 @@ impl<'p, A: Arith> Machine<'p, A> {
             Coordinate::Sigma => level.sigma.clone(),
             Coordinate::Lambda => level.lambda.clone(),
             Coordinate::Rho => level.rho.clone(),
-            Coordinate::Time => match &level.time {
-                Some(time) => time.clone(),
-                None => {
-                    let schedule = self.schedule_here(span)?;
-                    self.time_of(&schedule, &level)?
+            Coordinate::Time => {
+                self.counts.own_coordinates += 1;
+                match &level.time {
+                    Some(time) => time.clone(),
+                    None => {
+                        let schedule = self.schedule_here(span)?;
+                        self.time_of(&schedule, &level)?
+                    }
                 }
-            },
+            }
         }))
     }
 
@@ -344,6 +359,9 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
         let value = value.real().ok_or_else(|| internal(span, "a coordinate that is none"))?;
         let coordinate = if self.at.ve && coordinate == Coordinate::Sigma { Coordinate::Rho } else { coordinate };
+        if matches!(coordinate, Coordinate::Time | Coordinate::Alpha | Coordinate::Sigma) {
+            self.counts.own_coordinates += 1;
+        }
         let level = self.level_with(&schedule, coordinate, value.clone());
         let level = level.map_err(|mut found| {
             if found.code == Code::E0508 {
@@ -416,7 +434,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     pub(super) fn naming(&self, tensor: &Tensor<A>, span: Span) -> Naming<A::Real> {
-        Naming { kind: tensor.kind, level: tensor.level.as_deref().cloned(), ve: self.at.ve, span }
+        Naming { kind: tensor.kind, level: tensor.level.as_deref().cloned(), ve: self.at.ve, span, call: self.called }
     }
 
     pub(super) fn no_level(&self, span: Span) -> Box<Diagnostic> {
@@ -531,7 +549,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             let value = block.result.and_then(|result| frame.get(result).real());
             value.ok_or_else(|| internal(inst.span, "an integrand that is no number"))
         };
-        let value = super::functions::integrate(self, &mut evaluate, low, high, inst.span)?;
+        let value = super::integral::integrate(self, &mut evaluate, low, high, inst.span)?;
         Ok(Value::Real(value))
     }
 }

@@ -353,11 +353,9 @@ impl<'p, A: Arith> Machine<'p, A> {
                 give(linspace(A::Real::from_f64(0.0), last, *n).iter().map(|at| interpolate(&values, at)).collect())
             }
             Builtin::Solve => {
-                let rows: Vec<Vec<f64>> = list(&args[0])?
-                    .iter()
-                    .map(|row| list(row).map(|row| row.iter().filter_map(Value::number).collect()))
-                    .collect::<Result<_>>()?;
-                let right: Vec<f64> = list(&args[1])?.iter().filter_map(Value::number).collect();
+                let rows: Vec<Vec<A::Real>> =
+                    list(&args[0])?.iter().map(|row| list(row).map(|row| reals(&row))).collect::<Result<_>>()?;
+                let right = reals(&list(&args[1])?);
                 let n = right.len();
                 self.spend((n * n * n) as u64, span)?;
                 if rows.len() != n || rows.iter().any(|row| row.len() != n) {
@@ -367,8 +365,8 @@ impl<'p, A: Arith> Machine<'p, A> {
                     );
                     return Err(Box::new(Diagnostic::new(Code::E0503, span, message)));
                 }
-                match math::solve(rows, right) {
-                    Some(solution) => give(solution.into_iter().map(A::Real::from_f64).collect()),
+                match crate::arith::real::solve(rows, right) {
+                    Some(solution) => give(solution),
                     None => {
                         Err(Box::new(Diagnostic::new(Code::E0504, span, "this linear system has no single solution")))
                     }
@@ -447,68 +445,4 @@ fn interpolate<R: Real>(values: &[R], at: &R) -> R {
         Some(above) => values[below].clone() + (above.clone() - values[below].clone()) * share,
         None => values[below].clone(),
     }
-}
-
-/// Nodes and weights of the 8-point Gauss-Legendre rule on [-1, 1], positive half (Abramowitz & Stegun, table 25.4).
-const GAUSS: [(f64, f64); 4] = [
-    (0.183_434_642_495_649_8, 0.362_683_783_378_362),
-    (0.525_532_409_916_329, 0.313_706_645_877_887_3),
-    (0.796_666_477_413_626_7, 0.222_381_034_453_374_48),
-    (0.960_289_856_497_536_3, 0.101_228_536_290_376_26),
-];
-
-const MAX_SPLITS: u32 = 14;
-
-/// The integral of a smooth function: the Gauss-Legendre rule, on halves until it agrees with itself.
-pub(super) fn integrate<'p, A: Arith>(
-    machine: &mut Machine<'p, A>,
-    f: &mut impl FnMut(&mut Machine<'p, A>, A::Real) -> Result<A::Real>,
-    low: A::Real,
-    high: A::Real,
-    span: Span,
-) -> Result<A::Real> {
-    let whole = panel(machine, f, &low, &high)?;
-    let value = refine(machine, f, low, high, whole, MAX_SPLITS)?;
-    if !value.to_f64().is_finite() {
-        let found = Diagnostic::new(Code::E0504, span, "this integral is not finite");
-        return Err(Box::new(found.help("write the step to or from that end as a case of its own")));
-    }
-    Ok(value)
-}
-
-fn refine<'p, A: Arith>(
-    machine: &mut Machine<'p, A>,
-    f: &mut impl FnMut(&mut Machine<'p, A>, A::Real) -> Result<A::Real>,
-    low: A::Real,
-    high: A::Real,
-    whole: A::Real,
-    splits: u32,
-) -> Result<A::Real> {
-    let middle = (low.clone() + high.clone()) * A::Real::from_f64(0.5);
-    let left = panel(machine, f, &low, &middle)?;
-    let right = panel(machine, f, &middle, &high)?;
-    let both = left.clone() + right.clone();
-    let (a, b) = (whole.to_f64(), both.to_f64());
-    if splits == 0 || (a - b).abs() <= 1e-14 * (left.to_f64().abs() + right.to_f64().abs()) || !b.is_finite() {
-        return Ok(both);
-    }
-    let left = refine(machine, f, low, middle.clone(), left, splits - 1)?;
-    Ok(left + refine(machine, f, middle, high, right, splits - 1)?)
-}
-
-fn panel<'p, A: Arith>(
-    machine: &mut Machine<'p, A>,
-    f: &mut impl FnMut(&mut Machine<'p, A>, A::Real) -> Result<A::Real>,
-    low: &A::Real,
-    high: &A::Real,
-) -> Result<A::Real> {
-    let half = (high.clone() - low.clone()) * A::Real::from_f64(0.5);
-    let centre = (high.clone() + low.clone()) * A::Real::from_f64(0.5);
-    let mut total = A::Real::from_f64(0.0);
-    for (node, weight) in GAUSS {
-        let shift = half.clone() * A::Real::from_f64(node);
-        let pair = f(machine, centre.clone() - shift.clone())? + f(machine, centre.clone() + shift)?;
-        total = total + pair * A::Real::from_f64(weight);
-    }
-    Ok(total * half)
 }

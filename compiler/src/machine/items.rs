@@ -24,7 +24,15 @@ impl<'p, A: Arith> Machine<'p, A> {
         let code = &self.program.items[item.item];
         let outer = (self.binding.replace(item.site), self.at.ve);
         self.at.ve = matches!(&code.body, ItemBody::Rules(rules) if rules.ve);
-        let options = self.call(code.bind, item.given.clone(), code.span.0);
+        let mut given = item.given.clone();
+        if self.arith.uninflated() {
+            for at in &code.inflation {
+                if let Some(value) = given.get_mut(*at) {
+                    *value = Value::Real(A::Real::from_f64(1.0));
+                }
+            }
+        }
+        let options = self.call(code.bind, given, code.span.0);
         (self.binding, self.at.ve) = outer;
         let Value::List(options) = options? else { return Err(internal(code.span.0, "options that are no list")) };
         Ok(item.options.get_or_init(|| options).clone())
@@ -186,11 +194,13 @@ impl<'p, A: Arith> Machine<'p, A> {
         let Some(s) = x.level.clone() else { return Err(self.no_level(span)) };
         let instance = self.enter(sampler, code)?;
         let outer = (self.at.instance, self.at.ve);
+        let called = self.called.take();
         let x = self.change_coordinates(x, code.ve, span)?;
         (self.at.instance, self.at.ve) = (instance, code.ve);
         let mut args = self.instance().options.to_vec();
         args.extend([Value::Tensor(x), Value::Level(s), Value::Level(t.clone())]);
         let result = self.call(code.run, args, span);
+        self.called = called;
         if result.is_ok() {
             self.instances[instance].fresh = false;
         }

@@ -6,9 +6,11 @@
 
 mod exec;
 mod functions;
+mod integral;
 mod items;
 pub mod level;
 mod predict;
+pub mod renew;
 mod run;
 pub mod schedule;
 pub mod value;
@@ -59,6 +61,8 @@ pub struct Machine<'p, A: Arith> {
     opening: Rc<str>,
     /// Where the options that are being looked at were given.
     binding: Option<Span>,
+    /// The outermost call of a function in the body of the rule that runs.
+    called: Option<Span>,
 }
 
 /// What a run has spent.
@@ -68,6 +72,9 @@ pub struct Counts {
     pub draws: u32,
     /// Network calls, branches counted one by one.
     pub networks: u32,
+    /// Readings of what differs between schedules at one half log-SNR: the clock and its ends, and levels made from
+    /// the clock or, outside VE coordinates, from alpha or sigma.
+    pub own_coordinates: u32,
 }
 
 /// Where a run is.
@@ -148,6 +155,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             collected: Vec::new(),
             opening: Rc::from(""),
             binding: None,
+            called: None,
         }
     }
 

@@ -164,7 +164,9 @@ impl<'p, A: Arith> Machine<'p, A> {
         let mut args = self.instance().options.to_vec();
         args.extend([Value::Tensor(inner), Value::Level(level.clone())]);
         let outer_passed = std::mem::replace(&mut self.at.passed, passed.to_vec());
+        let called = self.called.take();
         let result = self.call(code.run, args, span);
+        self.called = called;
         self.at.passed = outer_passed;
         self.at.ve = false;
         self.instances[instance].fresh = false;

@@ -296,6 +296,11 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.counts
     }
 
+    /// How many instructions and list entries the run has cost so far.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
     /// The clock of each level.
     pub fn times(&mut self, levels: &[Rc<Level<A::Real>>]) -> Result<Vec<f64>> {
         let schedule = self.at.schedule.clone();

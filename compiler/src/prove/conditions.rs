@@ -38,7 +38,7 @@ pub(super) struct Condition {
     pub(super) to_clean: bool,
 }
 
-type Options = Vec<Value<Tape>>;
+pub(super) type Options = Vec<Value<Tape>>;
 
 /// What items are run on.
 pub(super) struct Bench<'p> {
@@ -51,12 +51,17 @@ impl<'p> Bench<'p> {
         Bench { program, standard }
     }
 
-    fn standard(&self, sort: ItemSort, name: &str) -> ItemRef {
+    pub(super) fn standard(&self, sort: ItemSort, name: &str) -> ItemRef {
         let at = STANDARD.iter().position(|known| *known == (sort, name)).expect("the table names it");
         self.standard[at]
     }
 
-    fn schedule_of(&self, family: Family) -> ItemRef {
+    /// The model that items are run with.
+    pub(super) fn model(&self) -> ItemRef {
+        self.standard(ItemSort::Model, "x0")
+    }
+
+    pub(super) fn schedule_of(&self, family: Family) -> ItemRef {
         self.standard(
             ItemSort::Schedule,
             match family {
@@ -154,7 +159,7 @@ impl<'p> Bench<'p> {
     }
 
     /// Asks a model on every family; one that none can ask is wrong, and so is one that is not affine.
-    pub(super) fn model(&self, code: ItemRef) -> Vec<Diagnostic> {
+    pub(super) fn asked(&self, code: ItemRef) -> Vec<Diagnostic> {
         if self.needs_options(code) {
             return Vec::new();
         }
@@ -219,8 +224,9 @@ impl<'p> Bench<'p> {
             } else {
                 base.push(if values.is_empty() { Value::None } else { values.remove(0) });
             }
-            // Another sampler is tried only where none is the default.
-            if !(option.default.is_some() && matches!(ty, Ty::Item(_))) {
+            // Another sampler is tried only where none is the default; a deliberate factor changes nothing that is looked at.
+            let fixed = option.inflation || option.default.is_some() && matches!(ty, Ty::Item(_));
+            if !fixed {
                 others.extend(values.into_iter().map(|value| (at, value)));
             }
         }

@@ -2,7 +2,8 @@
 
 use samp_lang::ast::ClaimKind;
 
-use super::conditions::{Bench, Condition, item};
+use super::OrderFacts;
+use super::conditions::{Bench, Condition, Options, item};
 use crate::arith::trace::{NodeKind, Tape};
 use crate::hir::{Family, Hir, ItemId};
 use crate::ir::program::{ItemRef, RulesCode};
@@ -12,8 +13,8 @@ use crate::pass;
 /// Facts of a sampler with its default options.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Facts {
-    /// The order that it claims.
-    pub order: Option<i64>,
+    /// Its order: claimed, of the formula, as run.
+    pub order: OrderFacts,
     /// The weak order that it claims.
     pub weak_order: Option<i64>,
     /// Evaluations of the network in a step in the middle of a run.
@@ -28,13 +29,25 @@ pub struct Facts {
     pub families: Vec<&'static str>,
     /// It is only consistent.
     pub approximate: bool,
+    /// Whether its tensors are what they are named as.
+    pub signature: Option<super::Signature>,
+    /// How mean and variance of its results fall to those of the data, for stochastic rules.
+    pub moments: Option<super::Moments>,
 }
 
 const STEPS: usize = 10;
 
 /// Counts what a run of ten steps costs.
-pub(super) fn of(bench: &Bench<'_>, hir: &Hir, id: ItemId, code: ItemRef, rules: &RulesCode) -> Option<Facts> {
+pub(super) fn of(
+    bench: &Bench<'_>,
+    hir: &Hir,
+    id: ItemId,
+    code: ItemRef,
+    rules: &RulesCode,
+    order: OrderFacts,
+) -> Option<Facts> {
     let options = bench.draws(hir, id).into_iter().next()?;
+    let weak_order = claim_of(bench, code, rules, options.clone(), ClaimKind::WeakOrder);
     let family = rules.only.first().copied().unwrap_or(Family::Vp);
     let tape = bench.run(code, rules, options, Condition { family, steps: STEPS, to_clean: true }).ok()?;
     let draws = draws_by_step(&tape);
@@ -47,14 +60,16 @@ pub(super) fn of(bench: &Bench<'_>, hir: &Hir, id: ItemId, code: ItemRef, rules:
         only => only.iter().map(|family| family.name()).collect(),
     };
     Some(Facts {
-        order: claim(bench, hir, id, code, rules, ClaimKind::Order),
-        weak_order: claim(bench, hir, id, code, rules, ClaimKind::WeakOrder),
+        order,
+        weak_order: weak_order.map(|(order, _)| order),
         evals: calls_by_step[middle],
         evals_of_ten: tape.batches.iter().map(|batch| batch.branches.len()).sum(),
         draws: draws[middle],
         buffers: crate::plan::rest_buffers(&tape),
         families,
         approximate: rules.approximate,
+        signature: None,
+        moments: None,
     })
 }
 
@@ -100,12 +115,17 @@ fn draws_by_step(tape: &Tape) -> Vec<usize> {
     counts
 }
 
-/// The first claim of a kind whose condition holds; an option named `order` without a claim is its own.
-fn claim(bench: &Bench<'_>, hir: &Hir, id: ItemId, code: ItemRef, rules: &RulesCode, kind: ClaimKind) -> Option<i64> {
-    let options = bench.draws(hir, id).into_iter().next()?;
+/// The first claim of a kind whose condition holds, and its line; an option named `order` without a claim is its own.
+pub(super) fn claim_of(
+    bench: &Bench<'_>,
+    code: ItemRef,
+    rules: &RulesCode,
+    options: Options,
+    kind: ClaimKind,
+) -> Option<(i64, Option<usize>)> {
     let mut machine = Machine::new(bench.program, Tape::default());
     let sampler = item(code, options, bench.program);
-    for (known, value, when) in &rules.claims {
+    for (line, (known, value, when)) in rules.claims.iter().enumerate() {
         if *known != kind {
             continue;
         }
@@ -115,7 +135,7 @@ fn claim(bench: &Bench<'_>, hir: &Hir, id: ItemId, code: ItemRef, rules: &RulesC
         };
         if holds {
             return match machine.of_item(&sampler, *value) {
-                Ok(Value::Int(value)) => Some(value),
+                Ok(Value::Int(value)) => Some((value, Some(line))),
                 _ => None,
             };
         }
@@ -124,7 +144,7 @@ fn claim(bench: &Bench<'_>, hir: &Hir, id: ItemId, code: ItemRef, rules: &RulesC
     let own = bench.program.items[code].options.iter().position(|option| &**option == "order");
     match (kind, claimed, own) {
         (ClaimKind::Order, false, Some(at)) => match machine.option(&sampler, at) {
-            Ok(Value::Int(order)) => Some(order),
+            Ok(Value::Int(order)) => Some((order, None)),
             _ => None,
         },
         _ => None,

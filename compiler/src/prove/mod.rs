@@ -6,6 +6,12 @@
 
 mod conditions;
 mod facts;
+mod forms;
+mod mend;
+mod metamorphic;
+mod moments;
+mod order;
+mod signature;
 
 use std::collections::HashSet;
 
@@ -13,6 +19,9 @@ use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
 pub use facts::Facts;
+pub use moments::{Measured, Moments};
+pub use order::{AsRun, Limit, OrderFacts};
+pub use signature::Signature;
 
 use crate::check::Checker;
 use crate::hir::{Hir, ItemId};
@@ -22,6 +31,7 @@ use crate::lower::lower;
 use crate::machine::RunConfig;
 use crate::types::ItemSort;
 use conditions::{Bench, STANDARD};
+use forms::{Forms, Subject};
 
 /// What was learned of an item.
 #[derive(Debug)]
@@ -51,14 +61,16 @@ pub fn prove(checker: &mut Checker<'_>, unit: UnitId, items: &[ItemId]) -> Vec<R
     let lowered = lower(&checker.hir, &all);
     let (own, rest) = lowered.items.split_at(items.len());
     let bench = Bench::new(&lowered.program, rest);
+    let forms = Forms::new(&bench);
     let mut seen = HashSet::new();
-    items.iter().zip(own).map(|(item, code)| report(&checker.hir, &bench, *item, *code, &mut seen)).collect()
+    items.iter().zip(own).map(|(item, code)| report(&checker.hir, &forms, *item, *code, &mut seen)).collect()
 }
 
 /// What was reported: a code, its place, and the item if the place lies in another file than the item.
 type Seen = HashSet<(Code, Span, Option<Span>)>;
 
-fn report(hir: &Hir, bench: &Bench<'_>, item: ItemId, code: ItemRef, seen: &mut Seen) -> Report {
+fn report(hir: &Hir, forms: &Forms<'_, '_>, item: ItemId, code: ItemRef, seen: &mut Seen) -> Report {
+    let bench = forms.bench;
     let program = bench.program;
     let span = hir.items[item].span;
     let mut found = Vec::new();
@@ -66,18 +78,45 @@ fn report(hir: &Hir, bench: &Bench<'_>, item: ItemId, code: ItemRef, seen: &mut 
     match (hir.items[item].sort, &program.items[code].body) {
         (ItemSort::Schedule, _) => found = bench.schedule(code),
         (ItemSort::Grid, _) => found = bench.grid(hir, item, code),
-        (ItemSort::Model, _) => found = bench.model(code),
-        (ItemSort::Guidance, _) => found = bench.guidance(hir, item, code),
+        (ItemSort::Model, _) => found = bench.asked(code),
+        (ItemSort::Guidance, _) => {
+            found = bench.guidance(hir, item, code);
+            if found.is_empty() {
+                found = signature::of_guidance(forms, hir, item, code);
+            }
+        }
         (ItemSort::Sampler, ItemBody::Rules(rules)) => {
             found = bench.sampler(hir, item, code, rules);
             if found.is_empty() {
-                facts = facts::of(bench, hir, item, code, rules);
+                let (order, refused) = order::of(bench, hir, item, code, rules);
+                facts = facts::of(bench, hir, item, code, rules, order);
+                found = in_forms(forms, Subject { hir, id: item, code, rules }, facts.as_mut());
+                // An order that is not reached is often the consequence of a wrong signature.
+                if found.is_empty() {
+                    found = refused;
+                }
             }
         }
         (ItemSort::Pipeline, _) => found = pipeline(program, code),
         (ItemSort::Sampler, _) => {}
     }
     Report { item, diagnostics: distinct(found, span, seen), facts }
+}
+
+/// What affine forms show of a sampler; a proof runs only where the one before found nothing.
+fn in_forms(forms: &Forms<'_, '_>, subject: Subject<'_>, facts: Option<&mut Facts>) -> Vec<Diagnostic> {
+    let signature::Outcome { diagnostics: mut found, signature, random } = signature::of_sampler(forms, subject);
+    let mut measured = None;
+    if found.is_empty() {
+        (found, measured) = moments::of_sampler(forms, subject, &random);
+    }
+    if found.is_empty() {
+        found.extend(metamorphic::of_sampler(forms, subject));
+    }
+    if let Some(facts) = facts {
+        (facts.signature, facts.moments) = (Some(signature), measured);
+    }
+    found
 }
 
 fn pipeline(program: &Program, code: ItemRef) -> Vec<Diagnostic> {

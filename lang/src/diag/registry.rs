@@ -92,6 +92,13 @@ registry! {
     E0405 Error "model that is not affine in its network";
     E0406 Error "ill-posed model call";
     E0407 Error "prediction used at the wrong level";
+    // What proofs show: the rule run in another arithmetic.
+    E0412 Error "tensor with the wrong signature";
+    E0413 Error "approximation that does not vanish";
+    E0414 Error "weak order that is not reached";
+    E0415 Error "variance that grows with the number of steps";
+    E0416 Error "rule that depends on the family";
+    E0421 Error "order that is not reached";
     // What only a run of the rule shows: found on the plan.
     E0501 Error "read past the history";
     E0502 Error "read of an empty state";

@@ -60,14 +60,16 @@ fn item(text: &mut Cursor) -> Result<ItemCode, TextError> {
     let sort = text.word("a sort of items", ItemSort::from_name)?;
     let item_name = name(text)?;
     text.expect_sign('(')?;
-    let options = text.until(')', Some(','), name)?;
+    let marked = text.until(')', Some(','), |text| Ok((name(text)?, text.keyword("inflation"))))?;
+    let inflation = marked.iter().enumerate().filter(|(_, (_, marked))| *marked).map(|(at, _)| at).collect();
+    let options = marked.into_iter().map(|(option, _)| option).collect();
     let (bind, body) = match sort {
         ItemSort::Schedule => one_function(text, "open", ItemBody::Schedule)?,
         ItemSort::Grid => one_function(text, "levels", ItemBody::Grid)?,
         ItemSort::Model | ItemSort::Guidance | ItemSort::Sampler => rules(text)?,
         ItemSort::Pipeline => pipeline(text)?,
     };
-    Ok(ItemCode { sort, name: item_name, span: SpanTag(NOWHERE), options, bind, body })
+    Ok(ItemCode { sort, name: item_name, span: SpanTag(NOWHERE), options, inflation, bind, body })
 }
 
 /// `{`, and the line that binds the options.

@@ -27,7 +27,9 @@ pub fn print(program: &Program) -> String {
 }
 
 fn print_item(out: &mut String, id: ItemRef, item: &ItemCode) -> fmt::Result {
-    let options: Vec<String> = item.options.iter().map(|option| name(option)).collect();
+    let marked = |at: usize| if item.inflation.contains(&at) { " inflation" } else { "" };
+    let options: Vec<String> =
+        item.options.iter().enumerate().map(|(at, option)| format!("{}{}", name(option), marked(at))).collect();
     write!(out, "{id} {} {}({})", item.sort, name(&item.name), options.join(", "))?;
     if let ItemBody::Rules(rules) = &item.body {
         let ve = if rules.ve { " in ve" } else { "" };

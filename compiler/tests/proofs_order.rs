@@ -1,0 +1,161 @@
+//! Orders of accuracy: what formulas are proved to be, and what is refused.
+//!
+//! `proofs/order/right` holds samplers whose claims hold, `proofs/order/wrong` mutants that claim too much. The table in
+//! this file is what the literature and an independent model in multiple precision say of each.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panic")]
+
+use std::path::Path;
+
+use samp_compiler::check::Checker;
+use samp_compiler::library::{Library, std_names};
+use samp_compiler::prove::{OrderFacts, prove};
+use samp_compiler::types::ItemSort;
+use samp_lang::diag::Diagnostic;
+
+fn check(path: &Path) -> Vec<(String, OrderFacts, Vec<Diagnostic>)> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let loader = |_: &str| Err("no files are read here".to_owned());
+    let mut checker = Checker::new(Library::new(&loader));
+    let unit = checker.lib.add(path.to_str().unwrap(), text);
+    let items = checker.unit(unit);
+    let wrong: Vec<String> = checker.all_diagnostics().iter().map(|found| found.message.clone()).collect();
+    assert!(wrong.is_empty(), "{}: {wrong:?}", path.display());
+    let reports = prove(&mut checker, unit, &items);
+    let name = |item| checker.hir.items[item].name.to_string();
+    reports
+        .into_iter()
+        .map(|report| {
+            (name(report.item), report.facts.map(|facts| facts.order).unwrap_or_default(), report.diagnostics)
+        })
+        .collect()
+}
+
+fn files(folder: &str) -> Vec<std::path::PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proofs/order").join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// A sampler, the order of its formula, and what its runs tend to on smooth and on rough grids.
+type Row = (&'static str, i64, (i64, i64));
+
+/// The library. `unipc` ends in a first-order step, which the table that it is compared with leaves out.
+const LIBRARY: &[Row] = &[
+    ("ddim", 1, (1, 1)),
+    ("dpm_2", 2, (2, 2)),
+    ("dpmpp_2m", 2, (2, 2)),
+    ("dpmpp_2m_sde", 2, (2, 2)),
+    ("dpmpp_2s", 2, (2, 2)),
+    ("euler", 1, (1, 1)),
+    ("heun", 2, (2, 2)),
+    ("lms", 4, (2, 2)),
+    ("unipc", 4, (2, 2)),
+];
+
+/// The files in `right`.
+const RIGHT: &[Row] = &[
+    ("deis", 3, (2, 2)),
+    ("dpm_solver", 3, (3, 3)),
+    ("dpmpp_3m", 3, (2, 2)),
+    ("dpmpp_3m_shipped", 2, (2, 2)),
+    ("gradient_estimation", 1, (1, 1)),
+    ("gradient_estimation_adams", 1, (2, 1)),
+    ("heunpp2", 1, (1, 1)),
+    ("ipndm", 1, (2, 1)),
+    ("pndm", 1, (2, 1)),
+    ("seeds_2", 2, (2, 2)),
+];
+
+fn holds(row: &Row, facts: &OrderFacts, found: &[Diagnostic]) {
+    let (name, formula, (smooth, rough)) = row;
+    let codes: Vec<&str> = found.iter().map(|found| found.code.name()).collect();
+    assert!(codes.is_empty(), "{name}: {codes:?}");
+    assert_eq!(facts.claimed, Some(*formula), "{name}");
+    assert_eq!(facts.formula, Some(*formula), "{name}");
+    let run = facts.as_run.as_ref().unwrap();
+    let limit = run.limit.unwrap();
+    assert_eq!((limit.smooth, limit.rough), (*smooth, *rough), "{name}");
+    for (slope, limit) in [(run.smooth, *smooth), (run.rough, *rough)] {
+        // In few steps the higher terms of a high-order rule with a low start are still seen.
+        let (slope, above) = (slope.unwrap(), if run.steps < 128 { 1.3 } else { 0.3 });
+        assert!(slope > limit as f64 - 0.1 && slope < limit as f64 + above, "{name}: slope {slope}, limit {limit}");
+    }
+    assert_eq!(facts.notes, Vec::<String>::new(), "{name}");
+}
+
+#[test]
+fn orders_of_the_library() {
+    for row in LIBRARY {
+        let (facts, found) = of_library(row.0);
+        holds(row, &facts, &found);
+    }
+}
+
+#[test]
+fn samplers_of_the_library_without_a_claim_have_none() {
+    for name in std_names(ItemSort::Sampler) {
+        if LIBRARY.iter().all(|row| row.0 != name) {
+            let (facts, found) = of_library(name);
+            assert_eq!((facts.claimed, found.len()), (None, 0), "{name}");
+        }
+    }
+}
+
+#[test]
+fn right_samplers_hold() {
+    let files = files("right");
+    assert_eq!(files.len(), RIGHT.len());
+    for (row, file) in RIGHT.iter().zip(files) {
+        for (name, facts, found) in check(&file) {
+            if name == row.0 {
+                holds(row, &facts, &found);
+            }
+        }
+    }
+}
+
+#[test]
+fn wrong_claims_are_refused() {
+    let files = files("wrong");
+    assert!(files.len() >= 15);
+    for file in files {
+        let found: Vec<Diagnostic> = check(&file).into_iter().flat_map(|(_, _, found)| found).collect();
+        let codes: Vec<&str> = found.iter().map(|found| found.code.name()).collect();
+        // A stage at the wrong level also makes a rule that depends on the family, which is found first.
+        let expected = if file.ends_with("stage_at_wrong_level.samp") { "E0416" } else { "E0421" };
+        assert!(!codes.is_empty() && codes.iter().all(|code| *code == expected), "{}: {codes:?}", file.display());
+    }
+}
+
+/// The finding that the table is known for: the rule as shipped is of order 2, with the cause in the weights.
+#[test]
+fn the_third_order_multistep_rule_as_shipped_is_of_order_two() {
+    let file = files("wrong").into_iter().find(|file| file.ends_with("dpmpp_3m_shipped.samp")).unwrap();
+    let (_, facts, found) = check(&file).remove(0);
+    assert_eq!((facts.claimed, facts.formula), (Some(3), Some(2)));
+    assert_eq!(found[0].message, "expected a formula of order 3, found one of order 2 on `vp`");
+    assert!(found[0].help.as_ref().unwrap().contains("h^3, not h^4"));
+}
+
+/// The bound is wide, for slow machines: what it took is printed.
+#[test]
+fn orders_are_cheap() {
+    let start = std::time::Instant::now();
+    for name in std_names(ItemSort::Sampler) {
+        of_library(name);
+    }
+    let bound = if cfg!(debug_assertions) { 20.0 } else { 2.0 };
+    assert!(start.elapsed().as_secs_f64() < bound);
+    println!("the library: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
+}
+
+fn of_library(name: &str) -> (OrderFacts, Vec<Diagnostic>) {
+    let loader = |_: &str| Err(String::new());
+    let mut checker = Checker::new(Library::new(&loader));
+    let unit = checker.lib.std(&format!("samplers/{name}.samp")).unwrap();
+    let item = checker.named_item(unit, ItemSort::Sampler, name).unwrap();
+    let report = prove(&mut checker, unit, &[item]).pop().unwrap();
+    (report.facts.map(|facts| facts.order).unwrap_or_default(), report.diagnostics)
+}
