@@ -17,7 +17,7 @@
 //! }
 //! ```
 //!
-//! Numbers print so that they read back as themselves. What [`print`] makes, [`parse`] reads back as an equal plan;
+//! Numbers print so that they read back as themselves. What [`print()`] makes, [`parse`] reads back as an equal plan;
 //! the parser leaves meaning to the verifier.
 
 use std::fmt::Write as _;
