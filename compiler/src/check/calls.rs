@@ -70,10 +70,8 @@ impl Checker<'_> {
             self.no_positional(&split, span);
             return self.bind_item(scope, item, &split.named, span);
         }
-        if let Some(Ty::Item(sort)) = want
-            && self.lib.find(scope.unit, Namespace::Item(*sort), name).is_some()
-        {
-            // It is there and wrong, which is reported where it stands.
+        if let Some(Ty::Item(sort)) = want {
+            self.no_such_item(scope, *sort, name, callee.span);
             return error_expr(span);
         }
         if let Some(found) = self.form(scope, name, callee.span, &split, args, span) {
@@ -339,6 +337,9 @@ impl Checker<'_> {
     }
 
     fn call_item(&mut self, scope: &mut Scope, name: &Arc<str>, at: Span, args: &Args<'_>, span: Span) -> Expr {
+        if self.lib.is_missing(scope.unit, name) {
+            return error_expr(span);
+        }
         let mut found: Vec<ItemSort> = Vec::new();
         for sort in RUNNABLE {
             if self.lib.find(scope.unit, Namespace::Item(sort), name).is_some() {
@@ -421,6 +422,20 @@ impl Checker<'_> {
                 error_expr(span)
             }
         }
+    }
+
+    /// Reports that no item of this sort has the name, unless that was reported where the item or its import stands.
+    pub(crate) fn no_such_item(&mut self, scope: &Scope, sort: ItemSort, name: &str, span: Span) {
+        let there = self.lib.find(scope.unit, Namespace::Item(sort), name).is_some();
+        if there || self.lib.is_missing(scope.unit, name) {
+            return;
+        }
+        let known = self.names(scope.unit, Namespace::Item(sort));
+        let mut found = Diagnostic::new(Code::E0101, span, format!("there is no {sort} called `{name}`"));
+        if let Some(help) = did_you_mean(name, &known) {
+            found = found.help(help);
+        }
+        self.report(found);
     }
 
     /// Finds an item by name and checks it.

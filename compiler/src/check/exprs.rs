@@ -69,19 +69,7 @@ impl Checker<'_> {
             if let Some(item) = self.item_named(scope, *sort, name, span) {
                 return self.bind_item(scope, item, &[], span);
             }
-            if self.lib.is_missing(scope.unit, name) {
-                return error_expr(span);
-            }
-            if self.lib.find(scope.unit, Namespace::Item(*sort), name).is_some() {
-                // It is there and wrong, which is reported where it stands.
-                return error_expr(span);
-            }
-            let known = self.names(scope.unit, Namespace::Item(*sort));
-            let mut found = Diagnostic::new(Code::E0101, span, format!("there is no {sort} called `{name}`"));
-            if let Some(help) = did_you_mean(name, &known) {
-                found = found.help(help);
-            }
-            self.report(found);
+            self.no_such_item(scope, *sort, name, span);
             return error_expr(span);
         }
         if let Some(Ty::Choice(names)) = want {

@@ -193,13 +193,25 @@ impl Checker<'_> {
             MemberKind::Control { .. } | MemberKind::Adaptive { .. } if sampler => {
                 self.unsupported(span, "adaptive samplers")
             }
-            MemberKind::View { .. } => self.unsupported(span, "outputs of a model beside its prediction"),
-            MemberKind::Learn { .. } if sampler => self.unsupported(span, "learned scalars"),
+            MemberKind::View { name, .. } => {
+                self.unsupported(span, "outputs of a model beside its prediction");
+                self.stand_in(scope, name);
+            }
+            MemberKind::Learn { name, .. } if sampler => {
+                self.unsupported(span, "learned scalars");
+                self.stand_in(scope, name);
+            }
             other => {
                 let message = format!("a {sort} has no `{}`", member_word(other));
                 self.error(Code::E0203, span, message);
             }
         }
+    }
+
+    /// A name whose declaration was refused: its uses are no further mistakes.
+    fn stand_in(&mut self, scope: &mut Scope, name: &ast::Name) {
+        let local = self.declare(scope, name, Ty::Error, Rate::Step, Role::Var);
+        scope.used.insert(local);
     }
 
     fn state(
