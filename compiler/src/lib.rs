@@ -4,6 +4,7 @@
 
 pub mod rate;
 pub mod types;
+pub mod words;
 pub mod builtins;
 pub mod library;
 pub mod hir;

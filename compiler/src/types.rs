@@ -5,53 +5,31 @@ use std::sync::Arc;
 
 use crate::rate::Rate;
 
-/// What a tensor is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// alpha data + sigma noise, at a level.
-    Sample,
-    /// A prediction of the data.
-    X0,
-    /// A prediction of the noise.
-    Eps,
-    /// alpha eps - sigma x0, at a level.
-    V,
-    /// eps - x0.
-    Flow,
-    /// -eps / sigma, at a level.
-    Score,
-    /// A fresh standard normal.
-    Noise,
-    /// A factor in [0, 1] per element.
-    Weight,
-    /// Any combination, not yet named.
-    Tensor,
+crate::words::words! {
+    /// What a tensor is.
+    Kind {
+        /// alpha data + sigma noise, at a level.
+        Sample "sample",
+        /// A prediction of the data.
+        X0 "x0",
+        /// A prediction of the noise.
+        Eps "eps",
+        /// alpha eps - sigma x0, at a level.
+        V "v",
+        /// eps - x0.
+        Flow "flow",
+        /// -eps / sigma, at a level.
+        Score "score",
+        /// A fresh standard normal.
+        Noise "noise",
+        /// A factor in [0, 1] per element.
+        Weight "weight",
+        /// Any combination, not yet named.
+        Tensor "tensor",
+    }
 }
 
 impl Kind {
-    /// Every kind with its word.
-    pub const ALL: [(Kind, &'static str); 9] = [
-        (Kind::Sample, "sample"),
-        (Kind::X0, "x0"),
-        (Kind::Eps, "eps"),
-        (Kind::V, "v"),
-        (Kind::Flow, "flow"),
-        (Kind::Score, "score"),
-        (Kind::Noise, "noise"),
-        (Kind::Weight, "weight"),
-        (Kind::Tensor, "tensor"),
-    ];
-
-    /// The kind of this word.
-    pub fn from_name(name: &str) -> Option<Kind> {
-        Kind::ALL.iter().find(|(_, word)| *word == name).map(|(kind, _)| *kind)
-    }
-
-    /// The word of the kind.
-    pub fn name(self) -> &'static str {
-        Kind::ALL[self as usize].1
-    }
-
     /// The kinds that a model call can be viewed as.
     pub fn is_prediction(self) -> bool {
         match self {
