@@ -295,8 +295,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
     }
 
-    /// x = alpha x0 + sigma eps, solved for x0 (the table of conversions: v = alpha eps - sigma x0, flow = eps - x0,
-    /// score = -eps / sigma).
+    /// A prediction seen as the data.
     fn as_x0(
         &mut self,
         native: Kind,
@@ -305,10 +304,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         level: &Level<A::Real>,
         span: Span,
     ) -> Result<A::Tensor> {
-        let (alpha, sigma) = (level.alpha.clone(), level.sigma.clone());
-        let one = A::Real::from_f64(1.0);
-        let needs_alpha = matches!(native, Kind::Eps | Kind::Score);
-        if needs_alpha && level.is_pure() {
+        if matches!(native, Kind::Eps | Kind::Score) && level.is_pure() {
             let message =
                 format!("a model that predicts `{native}` says nothing of the data at the level without data");
             let found = Diagnostic::new(Code::E0406, span, message);
@@ -317,20 +313,20 @@ impl<'p, A: Arith> Machine<'p, A> {
             ));
         }
         match native {
-            Kind::Eps => self.mix(&[(one / alpha.clone(), x), (-(sigma / alpha), data)], span),
-            Kind::Score => self.mix(&[(one / alpha.clone(), x), (sigma.clone() * sigma / alpha, data)], span),
-            Kind::V => {
-                let q = alpha.clone() * alpha.clone() + sigma.clone() * sigma.clone();
-                self.mix(&[(alpha / q.clone(), x), (-(sigma / q), data)], span)
+            Kind::X0 => Ok(data.clone()),
+            Kind::Score => {
+                let eps = self.mix(&[(-level.sigma.clone(), data)], span)?;
+                self.as_x0(Kind::Eps, &eps, x, level, span)
             }
-            Kind::Flow => {
-                let sum = alpha + sigma.clone();
-                self.mix(&[(one / sum.clone(), x), (-(sigma / sum), data)], span)
+            _ => {
+                let (_, of_eps, determinant) = equations(native, level);
+                let of_x = of_eps / determinant.clone();
+                self.mix(&[(of_x, x), (-(level.sigma.clone() / determinant), data)], span)
             }
-            Kind::X0 | Kind::Sample | Kind::Noise | Kind::Weight | Kind::Tensor => Ok(data.clone()),
         }
     }
 
+    /// A prediction seen as the noise.
     fn as_eps(
         &mut self,
         native: Kind,
@@ -339,26 +335,18 @@ impl<'p, A: Arith> Machine<'p, A> {
         level: &Level<A::Real>,
         span: Span,
     ) -> Result<A::Tensor> {
-        let (alpha, sigma) = (level.alpha.clone(), level.sigma.clone());
-        let one = A::Real::from_f64(1.0);
+        if native == Kind::X0 && level.is_clean() {
+            let found = Diagnostic::new(Code::E0406, span, "there is no noise to predict at `clean`");
+            return Err(Box::new(found.help("end the run there, or start a rising grid at `cleanest`")));
+        }
         match native {
-            Kind::X0 => {
-                if level.is_clean() {
-                    let found = Diagnostic::new(Code::E0406, span, "there is no noise to predict at `clean`");
-                    return Err(Box::new(found.help("end the run there, or start a rising grid at `cleanest`")));
-                }
-                self.mix(&[(one / sigma.clone(), x), (-(alpha / sigma), data)], span)
+            Kind::Eps => Ok(data.clone()),
+            Kind::Score => self.mix(&[(-level.sigma.clone(), data)], span),
+            _ => {
+                let (of_x0, _, determinant) = equations(native, level);
+                let of_x = -(of_x0 / determinant.clone());
+                self.mix(&[(of_x, x), (level.alpha.clone() / determinant, data)], span)
             }
-            Kind::Score => self.mix(&[(-sigma, data)], span),
-            Kind::V => {
-                let q = alpha.clone() * alpha.clone() + sigma.clone() * sigma.clone();
-                self.mix(&[(sigma / q.clone(), x), (alpha / q, data)], span)
-            }
-            Kind::Flow => {
-                let sum = alpha.clone() + sigma;
-                self.mix(&[(one / sum.clone(), x), (alpha / sum, data)], span)
-            }
-            Kind::Eps | Kind::Sample | Kind::Noise | Kind::Weight | Kind::Tensor => Ok(data.clone()),
         }
     }
 
@@ -369,6 +357,20 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
         Ok(self.arith.linear(terms, A::Real::from_f64(0.0)))
     }
+}
+
+/// A prediction as `a x0 + b eps`, and the determinant `alpha b - sigma a` of that with `x = alpha x0 + sigma eps`: the
+/// data are `(b x - sigma prediction) / determinant`, the noise `(alpha prediction - a x) / determinant`.
+fn equations<R: Real>(kind: Kind, level: &Level<R>) -> (R, R, R) {
+    let one = || R::from_f64(1.0);
+    let (a, b) = match kind {
+        Kind::V => (-level.sigma.clone(), level.alpha.clone()),
+        Kind::Flow => (-one(), one()),
+        Kind::Eps => (R::from_f64(0.0), one()),
+        Kind::X0 | Kind::Score | Kind::Sample | Kind::Noise | Kind::Weight | Kind::Tensor => (one(), R::from_f64(0.0)),
+    };
+    let determinant = level.alpha.clone() * b.clone() - level.sigma.clone() * a.clone();
+    (a, b, determinant)
 }
 
 fn key<R: Real>(level: &Level<R>) -> u64 {
