@@ -78,7 +78,8 @@ proptest! {
         cut in 0usize..12,
         insert in "[ 0-9vf={}()\\[\\]\":,a-z_\\-\n.\\\\]{0,8}",
     ) {
-        let text = format!("{}{insert}{}", &ALL[..at], &ALL[(at + cut).min(ALL.len())..]);
+        let (kept, rest) = ALL.split_at(ALL.floor_char_boundary(at));
+        let text = format!("{kept}{insert}{}", rest.chars().skip(cut).collect::<String>());
         if let Ok(program) = parse(&text) {
             let _ = verify(&program);
             let printed = print(&program);

@@ -38,7 +38,8 @@ proptest! {
         cut in 0usize..12,
         insert in "[ 0-9v={}(),a-z\\-\n.]{0,8}",
     ) {
-        let text = format!("{}{insert}{}", &STEP[..at], &STEP[(at + cut).min(STEP.len())..]);
+        let (kept, rest) = STEP.split_at(STEP.floor_char_boundary(at));
+        let text = format!("{kept}{insert}{}", rest.chars().skip(cut).collect::<String>());
         if let Ok(kernel) = parse_kernel(&text) {
             let _ = verify(&kernel);
             prop_assert_eq!(parse_kernel(&kernel.to_string()).unwrap(), kernel);
