@@ -1,20 +1,29 @@
 //! Records of `cases.json`, and the tensors that they point at.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use safetensors::SafeTensors;
+use samp_runtime::analytic::Analytic;
 use serde::Deserialize;
 
 /// How many elements a sample of a golden has.
 pub const ELEMENTS: usize = 256;
 
+/// The runs of one reference sampler: a file of `cases/`.
+#[derive(Deserialize)]
+pub struct Reference {
+    pub project: String,
+    #[serde(rename = "reference")]
+    pub name: String,
+    #[serde(rename = "cases")]
+    pub records: Vec<Record>,
+}
+
 /// One reference run, and what becomes of it.
 #[derive(Deserialize)]
 pub struct Record {
     pub id: String,
-    pub project: String,
-    pub reference: String,
     #[serde(flatten)]
     pub fate: Fate,
 }
@@ -24,7 +33,7 @@ pub struct Record {
 #[serde(untagged)]
 pub enum Fate {
     Compared(Box<Case>),
-    LeftOut { nearest: String, left_out: String },
+    LeftOut { left_out: String },
 }
 
 /// A run of the library that must reproduce a reference run.
@@ -32,25 +41,18 @@ pub enum Fate {
 pub struct Case {
     pub sampler: String,
     pub schedule: String,
+    pub guidance: Option<String>,
     pub coordinate: Coordinate,
     pub levels: Vec<Level>,
     pub denoiser: Denoiser,
-    pub file: String,
-    pub init: Init,
+    pub scale: f64,
     pub noise: Option<Vec<usize>>,
-    #[serde(default)]
     pub rows: Vec<(usize, usize)>,
-    #[serde(default = "every")]
-    pub columns: usize,
     #[serde(rename = "final")]
     pub has_final: bool,
     pub tolerance: f64,
     pub f32: Option<f64>,
     pub partial: Option<String>,
-}
-
-fn every() -> usize {
-    1
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -75,17 +77,38 @@ pub enum NamedLevel {
     Pure,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// What answers the calls of the model.
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Denoiser {
     Gauss,
     Gmm,
+    /// `gmm` on the branch `cond`, another normal law on `uncond`.
+    Cfg,
+    /// A factor of the sample for each level, which is given by sigma / (alpha + sigma).
+    Linear(Vec<(f64, f64)>),
 }
 
-#[derive(Deserialize)]
-pub struct Init {
-    base_x_scale: f64,
+impl Denoiser {
+    /// The prediction of the data from one element of a sample.
+    pub fn denoised(&self, x: f64, alpha: f64, sigma: f64, branch: &str) -> f64 {
+        match self {
+            Denoiser::Gauss => GAUSS.denoised(x, alpha, sigma),
+            Denoiser::Cfg if branch == "uncond" => UNCOND.denoised(x, alpha, sigma),
+            Denoiser::Gmm | Denoiser::Cfg => GMM.denoised(x, alpha, sigma),
+            Denoiser::Linear(factors) => {
+                let at = sigma / (alpha + sigma);
+                let known = factors.iter().find(|(level, _)| (level - at).abs() <= 1e-9 * at);
+                known.map_or(f64::NAN, |(_, factor)| factor * x)
+            }
+        }
+    }
 }
+
+const GAUSS: Analytic = Analytic::Gauss { mean: 0.5, std: 0.5 };
+const UNCOND: Analytic = Analytic::Gauss { mean: -0.2, std: 0.8 };
+static GMM: LazyLock<Analytic> =
+    LazyLock::new(|| Analytic::parse("gmm:0.3,-1,0.2;0.5,0.25,0.3;0.2,1.5,0.15").expect("a law as it is read"));
 
 impl Case {
     /// The name of the sampler, without its options.
@@ -105,13 +128,13 @@ impl Case {
 
     /// What is compiled: cases with the same text share it.
     pub fn program(&self) -> String {
-        format!("{} {} {:?} {:?}", self.schedule, self.sampler, self.coordinate, self.levels)
+        format!("{} {} {:?} {:?} {:?}", self.schedule, self.sampler, self.guidance, self.coordinate, self.levels)
     }
 
     /// The first sample.
     pub fn start(&self) -> Vec<f64> {
         let base = |i: f64| (0.7 * i).sin() + 0.3 * (2.1 * i).cos();
-        (0..ELEMENTS).map(|i| self.init.base_x_scale * base(i as f64)).collect()
+        (0..ELEMENTS).map(|i| self.scale * base(i as f64)).collect()
     }
 
     /// The tensor that the run's draw `index` reads: the reference's draw of that number, or zeros where its factor is 0.
@@ -123,8 +146,16 @@ impl Case {
 
 /// Everything in the folder of the goldens.
 pub struct Goldens {
-    pub records: Vec<Record>,
-    files: HashMap<String, Vec<u8>>,
+    pub references: Vec<Reference>,
+    tensors: Vec<Vec<u8>>,
+}
+
+/// A case that is compared, with its id and the number of its reference.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    pub reference: usize,
+    pub id: &'a str,
+    pub case: &'a Case,
 }
 
 /// A file of this project.
@@ -135,42 +166,36 @@ pub fn path(name: &str) -> PathBuf {
 impl Goldens {
     /// Reads the folder.
     pub fn read() -> Goldens {
-        #[derive(Deserialize)]
-        struct Cases {
-            cases: Vec<Record>,
-        }
         let folder = path("tests/goldens");
-        let text = std::fs::read_to_string(folder.join("cases.json")).expect("cases.json is there");
-        let records = serde_json::from_str::<Cases>(&text).expect("cases.json is as its README says").cases;
-        let mut files = HashMap::new();
-        for record in &records {
-            if let Fate::Compared(case) = &record.fate
-                && !files.contains_key(&case.file)
-            {
-                let bytes = std::fs::read(folder.join(&case.file)).expect("the file of a golden is there");
-                files.insert(case.file.clone(), bytes);
-            }
-        }
-        Goldens { records, files }
+        let files = std::fs::read_dir(folder.join("cases")).expect("the folder of cases is there");
+        let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file of the folder").path()).collect();
+        files.sort();
+        let read = |file: &PathBuf| {
+            let text = std::fs::read_to_string(file).expect("a file of cases");
+            let reference: Reference = serde_json::from_str(&text).expect("cases are as the README says");
+            let name = format!("{}__{}.safetensors", reference.project, reference.name);
+            (reference, std::fs::read(folder.join("data").join(name)).expect("the file of a golden is there"))
+        };
+        let (references, tensors) = files.iter().map(read).unzip();
+        Goldens { references, tensors }
     }
 
-    /// The cases that are compared, in order, with their ids.
-    pub fn cases(&self) -> Vec<(&str, &Case)> {
-        let case = |record| match record {
-            &Record { ref id, fate: Fate::Compared(ref case), .. } => Some((id.as_str(), &**case)),
+    /// The cases that are compared, in order.
+    pub fn cases(&self) -> Vec<Entry<'_>> {
+        let compared = |(reference, record)| match record {
+            &Record { ref id, fate: Fate::Compared(ref case) } => Some(Entry { reference, id, case }),
             Record { fate: Fate::LeftOut { .. }, .. } => None,
         };
-        self.records.iter().filter_map(case).collect()
+        let numbered = self.references.iter().enumerate();
+        numbered.flat_map(|(at, one)| one.records.iter().map(move |record| (at, record))).filter_map(compared).collect()
     }
 
-    /// A tensor of a case, as rows.
-    pub fn rows(&self, id: &str, case: &Case, key: &str) -> Vec<Vec<f64>> {
-        let tensors = SafeTensors::deserialize(&self.files[&case.file]).expect("a golden is a safetensors file");
-        let tensor = tensors.tensor(&format!("{id}/{key}")).expect("a case has its tensors");
-        assert_eq!(tensor.dtype(), safetensors::Dtype::F64, "{id}/{key}");
+    /// A tensor of a case, as rows of `width` elements.
+    pub fn rows(&self, entry: Entry<'_>, key: &str, width: usize) -> Vec<Vec<f64>> {
+        let tensors = SafeTensors::deserialize(&self.tensors[entry.reference]).expect("a golden is a safetensors file");
+        let tensor = tensors.tensor(&format!("{}/{key}", entry.id)).expect("a case has its tensors");
         let number = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().expect("eight bytes"));
         let values: Vec<f64> = tensor.data().chunks_exact(8).map(number).collect();
-        let width = if key == "final" { ELEMENTS } else { ELEMENTS / case.columns };
         values.chunks_exact(width).map(<[f64]>::to_vec).collect()
     }
 }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 use samp_compiler::hir;
-use samp_runtime::analytic::Analytic;
+use samp_runtime::analytic::Perfect;
 use samp_runtime::{Compiled, Dtype, Engine, Error, GivenLevel, GivenLevels, Pipeline, RunOptions, Start};
 
-use crate::case::{Case, Coordinate, Denoiser, ELEMENTS, Goldens, Level, NamedLevel};
+use crate::case::{Case, Coordinate, ELEMENTS, Entry, Goldens, Level, NamedLevel};
 
 const SHAPE: (usize, usize, usize, usize) = (1, 4, 8, 8);
 
@@ -33,7 +33,11 @@ fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
         Level::Named(NamedLevel::Clean) => GivenLevel::Clean,
         Level::Named(NamedLevel::Pure) => GivenLevel::Pure,
     };
-    Pipeline::new()
+    let mut pipeline = Pipeline::new();
+    if let Some(guidance) = &case.guidance {
+        pipeline = pipeline.guidance(&**guidance);
+    }
+    pipeline
         .schedule(&*case.schedule)
         .grid("uniform")
         .model(how.model)
@@ -64,18 +68,11 @@ fn states(compiled: &Compiled, case: &Case) -> Result<Vec<Vec<f64>>, Error> {
     let x = Tensor::from_slice(&start, SHAPE, &Device::Cpu)?.to_dtype(dtype)?;
     let options = RunOptions { noise, threads: 1, ..RunOptions::default() };
     let mut states = vec![start];
-    for step in compiled.start(Start::sample(x, 0), law(case.denoiser), options)? {
+    let law = Perfect(|x, alpha, sigma, branch: &str| case.denoiser.denoised(x, alpha, sigma, branch));
+    for step in compiled.start(Start::sample(x, 0), law, options)? {
         states.push(step?.x.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?);
     }
     Ok(states)
-}
-
-fn law(denoiser: Denoiser) -> Analytic {
-    let text = match denoiser {
-        Denoiser::Gauss => "gauss:0.5,0.5",
-        Denoiser::Gmm => "gmm:0.3,-1,0.2;0.5,0.25,0.3;0.2,1.5,0.15",
-    };
-    Analytic::parse(text).expect("the law is written as it is read")
 }
 
 /// A state of a run beside the golden's.
@@ -98,29 +95,26 @@ impl Pair {
     }
 }
 
-/// What a case compares.
-fn pairs(goldens: &Goldens, id: &str, case: &Case, states: &[Vec<f64>]) -> Vec<Pair> {
+/// What a case compares: of its states every 16th element, of the last one every 8th.
+fn pairs(goldens: &Goldens, entry: Entry<'_>, states: &[Vec<f64>]) -> Vec<Pair> {
+    let every = |state: &[f64], stride| state.iter().step_by(stride).copied().collect();
     let mut pairs = Vec::new();
-    if !case.rows.is_empty() {
-        let golden = goldens.rows(id, case, "traj");
-        pairs.extend(case.rows.iter().map(|&(ours, row)| Pair {
-            ours: states[ours].iter().step_by(case.columns).copied().collect(),
-            golden: golden[row].clone(),
-        }));
+    if !entry.case.rows.is_empty() {
+        let golden = goldens.rows(entry, "traj", ELEMENTS / 16);
+        let pair = |&(ours, row): &(usize, usize)| Pair { ours: every(&states[ours], 16), golden: golden[row].clone() };
+        pairs.extend(entry.case.rows.iter().map(pair));
     }
-    if case.has_final {
-        let golden = goldens.rows(id, case, "final").concat();
-        assert_eq!(golden.len(), ELEMENTS);
-        pairs.push(Pair { ours: states[states.len() - 1].clone(), golden });
+    if entry.case.has_final {
+        let golden = goldens.rows(entry, "final", ELEMENTS / 8).concat();
+        pairs.push(Pair { ours: every(&states[states.len() - 1], 8), golden });
     }
-    assert!(!pairs.is_empty(), "{id} compares something");
+    assert!(!pairs.is_empty(), "{} compares something", entry.id);
     pairs
 }
 
 /// What came of a case: the largest difference over what is allowed, or why there was no run.
 pub struct Outcome<'a> {
-    pub id: &'a str,
-    pub case: &'a Case,
+    pub entry: Entry<'a>,
     pub excess: Result<f64, String>,
 }
 
@@ -132,40 +126,39 @@ impl Outcome<'_> {
 
     /// For messages.
     pub fn describe(&self) -> String {
-        let Case { sampler, schedule, levels, .. } = self.case;
+        let Case { sampler, schedule, levels, .. } = self.entry.case;
         let steps = levels.len() - 1;
         let why = match &self.excess {
             Ok(excess) => format!("off by {excess:.2e} x tolerance"),
             Err(why) => why.clone(),
         };
-        format!("{}: {sampler} on {schedule}, {steps} steps: {why}", self.id)
+        format!("{}: {sampler} on {schedule}, {steps} steps: {why}", self.entry.id)
     }
 }
 
 /// Runs cases on all cores; `allowed` is the largest difference that a state may have.
 pub fn follow<'a>(
     goldens: &'a Goldens,
-    cases: &[(&'a str, &'a Case)],
+    cases: &[Entry<'a>],
     how: How,
     allowed: impl Fn(&Case, &Pair) -> f64 + Sync,
 ) -> Vec<Outcome<'a>> {
-    let mut programs: BTreeMap<String, Vec<(&'a str, &'a Case)>> = BTreeMap::new();
-    for &(id, case) in cases {
-        programs.entry(case.program()).or_default().push((id, case));
+    let mut programs: BTreeMap<String, Vec<Entry<'a>>> = BTreeMap::new();
+    for &entry in cases {
+        programs.entry(entry.case.program()).or_default().push(entry);
     }
-    let one = |compiled: &Result<Compiled, Error>, id: &str, case: &Case| {
+    let one = |compiled: &Result<Compiled, Error>, entry: Entry<'_>| {
         let compiled = compiled.as_ref().map_err(ToString::to_string)?;
-        let states = states(compiled, case).map_err(|error| error.to_string())?;
-        let pairs = pairs(goldens, id, case, &states);
-        Ok(pairs.iter().map(|pair| pair.difference() / allowed(case, pair)).fold(0.0, f64::max))
+        let states = states(compiled, entry.case).map_err(|error| error.to_string())?;
+        let pairs = pairs(goldens, entry, &states);
+        Ok(pairs.iter().map(|pair| pair.difference() / allowed(entry.case, pair)).fold(0.0, f64::max))
     };
-    let programs: Vec<Vec<(&str, &Case)>> = programs.into_values().collect();
+    let programs: Vec<Vec<Entry<'_>>> = programs.into_values().collect();
     let mut outcomes = in_parallel(&programs, |cases| {
-        let compiled = compile(cases[0].1, how);
-        let outcome = |&(id, case): &(&'a str, &'a Case)| Outcome { id, case, excess: one(&compiled, id, case) };
-        cases.iter().map(outcome).collect::<Vec<_>>()
+        let compiled = compile(cases[0].case, how);
+        cases.iter().map(|&entry| Outcome { entry, excess: one(&compiled, entry) }).collect::<Vec<_>>()
     });
-    outcomes.sort_by_key(|outcome| outcome.id);
+    outcomes.sort_by_key(|outcome| (outcome.entry.reference, outcome.entry.id));
     outcomes
 }
 

@@ -1,0 +1,192 @@
+"""The golden files, and the records that rules make of them."""
+import json
+import os
+import struct
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+EQUAL = "two neighbouring levels are equal"
+ZERO_STEP = "the last step has length zero and is left off"
+
+
+class LeftOut(Exception):
+    """Raised by a rule, with the reason: the library does not follow this case."""
+
+
+# --------------------------------------------------------------------------------------------------------- files
+
+class Tensors:
+    """The tensors of a safetensors file, as numpy arrays."""
+
+    TYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
+
+    def __init__(self, path):
+        with open(path, "rb") as f:
+            data = f.read()
+        size = struct.unpack("<Q", data[:8])[0]
+        self.header, self.body = json.loads(data[8:8 + size]), data[8 + size:]
+
+    def __contains__(self, key):
+        return key in self.header
+
+    def __getitem__(self, key):
+        entry = self.header[key]
+        first, last = entry["data_offsets"]
+        return np.frombuffer(self.body[first:last], self.TYPES[entry["dtype"]]).reshape(entry["shape"])
+
+
+def write_tensors(path, tensors):
+    """Write f64 arrays by name."""
+    header, body = {}, b""
+    for name, value in tensors.items():
+        data = np.ascontiguousarray(value, "<f8").tobytes()
+        header[name] = {"dtype": "F64", "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + body)
+
+
+def write_lines(path, head, cases):
+    """JSON with one case a line, so that changes can be read."""
+    with open(path, "w") as f:
+        f.write("{\n")
+        for key, value in head.items():
+            f.write(f"{json.dumps(key)}: {json.dumps(value)},\n")
+        f.write('"cases": [\n' + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]}\n")
+
+
+class Case(dict):
+    """One reference run: its entry of the index, and its tensors."""
+
+    def __init__(self, entry, tensors):
+        super().__init__(entry)
+        self.tensors = tensors
+
+    def has(self, key):
+        return f"{self['id']}/{key}" in self.tensors
+
+    def tensor(self, key):
+        return self.tensors[f"{self['id']}/{key}"]
+
+    def floats(self, key):
+        return [float(v) for v in self.tensor(key).reshape(-1)]
+
+    def option(self, name, default=None):
+        """A setting of a diffusers scheduler: constructor, set_timesteps or step."""
+        for part in ("config", "set_timesteps", "step_kwargs"):
+            if name in self[part]:
+                return self[part][name]
+        return default
+
+    def kwarg(self, name, default=None):
+        return self["kwargs"].get(name, default)
+
+
+# --------------------------------------------------------------------------------------------------------- records
+
+def expression(name, **options):
+    """A samp expression such as `ddim(eta = 0.5)`."""
+    if not options:
+        return name
+    shown = (str(v).lower() if isinstance(v, bool) else v if isinstance(v, str) else repr(v) for v in options.values())
+    return name + "(" + ", ".join(f"{k} = {v}" for k, v in zip(options, shown)) + ")"
+
+
+def draws(count):
+    """Every `noise()` reads the reference's draw of the same number."""
+    return list(range(count))
+
+
+def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, upto=None, rows=None, final=True,
+        partial=None, scale=None, denoiser=None):
+    """The record of a run.
+
+    `stages`: trajectory rows per step in the golden file. `upto`: the last step index that is compared, where this is
+    not the end of the run. `rows`: the pairs, if not the regular ones. `noise`: reference draws, one per `noise()`.
+    """
+    levels = list(levels)
+    steps = len(levels) - 1
+    if any(close(a, b) for a, b in zip(levels, levels[1:])):
+        raise LeftOut(EQUAL)
+    if upto is not None:
+        final = False
+    if rows is None:
+        count = len(case.tensor("traj"))
+        whole = steps if upto is None else upto
+        rows = [[i, min(i * stages, count - 1)] for i in range(whole + 1)]
+    if partial and upto is not None and upto < 1:
+        raise LeftOut(partial)
+    return {
+        "id": case["id"], "sampler": sampler, "schedule": schedule, "coordinate": coordinate, "levels": levels,
+        "denoiser": denoiser or case["toy"],
+        "scale": float(case["x_init_scale"] if scale is None else scale),
+        "noise": noise, "rows": rows, "final": final,
+        "tolerance": 1e-9 * max(1.0, case["final_abs_max"]),
+        "f32": None if case.get("f32_unstable") else single(case),
+        **({"partial": partial} if partial else {}),
+    }
+
+
+def single(case):
+    """What a run in f32 may differ, for each unit of the state: twenty times what the reference's own f32 run does."""
+    return 20 * max(case.get("max_abs_f32_vs_f64", 0.0) / max(1.0, case["final_abs_max"]), 1e-6)
+
+
+def close(a, b):
+    """Two neighbouring levels that are the same but for rounding."""
+    if isinstance(a, str) or isinstance(b, str):
+        return a == b
+    return a == b or abs(a - b) <= 1e-7 * max(abs(a), abs(b))
+
+
+def shorten(levels):
+    """`levels` without a last step of length zero, and whether there was one."""
+    if len(levels) > 2 and close(levels[-1], levels[-2]):
+        return levels[:-1], True
+    return levels, False
+
+
+def without_last(levels, cut):
+    """Arguments of `run` for levels that `shorten` has cut."""
+    return {"upto": len(levels) - 1, "partial": ZERO_STEP} if cut else {}
+
+
+def first_order(case, schedule, coordinate, levels, sampler="ddim", **more):
+    """Runs of rules that are DDIM, in whatever form. A last step of length zero is left off."""
+    levels, cut = shorten(levels)
+    return run(case, sampler, schedule, coordinate, levels, **without_last(levels, cut), **more)
+
+
+def flow_first_order(case, levels):
+    return first_order(case, "flow", "sigma", levels, "euler")
+
+
+def lms_run(case, order, levels, end):
+    levels, cut = shorten(levels)
+    options = {**({"order": order} if order != 4 else {}), **({"end": end} if end != "integral" else {})}
+    return run(case, expression("lms", **options), "edm", "rho", levels, **without_last(levels, cut))
+
+
+def unipc_run(case, order, b, schedule, coordinate, levels, lower=True, **more):
+    if order > 4:
+        raise LeftOut("order above 4")
+    levels, cut = shorten(levels)
+    steps = len(levels) - 1
+    sampler = expression("unipc", order=order, **({"b": b} if b != "bh2" else {}))
+    # The last step index up to which both agree, and why not further.
+    upto, why = steps, None
+    if cut:
+        why = ZERO_STEP
+        # The run without its last step lowers the order one step too early.
+        if order > 1 and steps > 1:
+            upto = max(1, min(steps, steps - order + 1))
+    elif not lower and order > 1 and levels[-1] != 0:
+        upto, why = max(1, steps - order + 1), "keeps its full order up to the last step"
+    if why and more.get("rows") is not None:
+        raise LeftOut(why)
+    part = {"upto": upto, "partial": why} if why else {}
+    return run(case, sampler, schedule, coordinate, levels, **part, **more)

@@ -1,0 +1,4 @@
+"""ComfyUI sample_dpmpp_2m_sde_heun."""
+from of_k_diffusion import k_dpmpp_2m_sde
+
+rule = k_dpmpp_2m_sde("heun")

@@ -1,0 +1,2 @@
+"""diffusers DDIMParallelScheduler: the rule of DDIMScheduler."""
+from diffusers__DDIMScheduler import rule

@@ -1,0 +1,7 @@
+"""diffusers EDMDPMSolverMultistepScheduler."""
+from of_diffusers import usual, multistep
+
+
+def rule(case):
+    usual(case)
+    return multistep(case, "edm", "rho", case.option("algorithm_type", "dpmsolver++"))

@@ -1,0 +1,9 @@
+"""diffusers EulerAncestralDiscreteScheduler."""
+from of_diffusers import usual, sigmas_of
+from reference import draws, run
+
+
+def rule(case):
+    usual(case)
+    levels = sigmas_of(case)
+    return run(case, "euler_ancestral", "edm", "rho", levels, noise=draws(len(levels) - 1))

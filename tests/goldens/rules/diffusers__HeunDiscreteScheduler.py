@@ -1,0 +1,4 @@
+"""diffusers HeunDiscreteScheduler."""
+from of_diffusers import two_stage
+
+rule = two_stage("heun")

@@ -1,0 +1,2 @@
+"""diffusers UnCLIPScheduler: the rule of DDPMScheduler."""
+from diffusers__DDPMScheduler import rule

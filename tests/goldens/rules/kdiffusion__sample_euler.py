@@ -1,0 +1,4 @@
+"""k-diffusion sample_euler."""
+from of_k_diffusion import k_churn
+
+rule = k_churn("euler")

@@ -1,0 +1,2 @@
+"""k-diffusion sample_euler_ancestral."""
+from of_k_diffusion import k_euler_ancestral as rule

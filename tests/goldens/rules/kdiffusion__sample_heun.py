@@ -1,0 +1,4 @@
+"""k-diffusion sample_heun."""
+from of_k_diffusion import k_churn
+
+rule = k_churn("heun")

@@ -1,0 +1,4 @@
+"""k-diffusion sample_lms."""
+from of_k_diffusion import k_lms
+
+rule = k_lms("integral")
