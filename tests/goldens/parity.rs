@@ -89,9 +89,9 @@ pub fn page(goldens: &Goldens, outcomes: &[Outcome<'_>]) -> String {
     page
 }
 
-/// The power of ten that a multiple of the tolerance, 1e-9, does not exceed.
+/// The power of ten, from 1e-12 up, that a multiple of the tolerance, 1e-9, does not exceed.
 fn decade(excess: f64) -> String {
-    let power = (excess * 1e-9).log10().ceil().max(-15.0);
+    let power = (excess * 1e-9).log10().ceil().max(-12.0);
     if power.is_finite() { format!("1e{power}") } else { "no run".to_owned() }
 }
 
