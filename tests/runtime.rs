@@ -8,12 +8,14 @@ use samp_compiler::arith::NetworkCall;
 use samp_compiler::arith::direct::Direct;
 use samp_compiler::backend::noise::{Sequence, fill_normal};
 use samp_compiler::compile::{self, Request};
-use samp_compiler::hir::Slot;
+use samp_compiler::hir::{Coordinate, Slot};
 use samp_compiler::library::std_names;
 use samp_compiler::machine::{Machine, RunConfig};
 use samp_compiler::types::{ItemSort, Kind};
 use samp_runtime::analytic::Analytic;
-use samp_runtime::{Call, Compiled, Denoiser, Dtype, Engine, Error, Pipeline, RunOptions, Start};
+use samp_runtime::{
+    Call, Compiled, Denoiser, Dtype, Engine, Error, GivenLevel, GivenLevels, Pipeline, RunOptions, Start,
+};
 
 const SHAPE: [usize; 2] = [2, 3];
 const ELEMENTS: usize = 6;
@@ -167,6 +169,7 @@ fn cases() -> Vec<Case> {
             ("scaled_linear", "karras"),
             ("scaled_linear", "trailing"),
             ("edm", "karras(high = level(rho = 20))"),
+            ("edm", "restart(low = 0.5, high = 3)"),
             ("flow", "karras(high = level(lambda = -4))"),
             ("flow", "exponential(high = level(lambda = -2), low = level(lambda = 2))"),
         ] {
@@ -206,6 +209,60 @@ fn plans_follow_the_reference_in_f32() {
 #[test]
 fn compiled_kernels_follow_the_reference_in_f64() {
     all_within(1e-11, &cases(), Dtype::F64, Engine::best());
+}
+
+/// For a sampler, what lies between two levels that are reached by adding noise is a run of its own.
+#[test]
+fn laps_are_runs_of_their_own() {
+    for sampler in ["heun", "dpmpp_2m", "unipc", "lms", "ancestral(base = dpmpp_2m, eta = 0)"] {
+        let case = Case { schedule: "edm", grid: "restart(low = 0.3, high = 4, inner = 3)", ..Case::of(sampler) };
+        let compiled = case.compile(Dtype::F64, Engine::Interp);
+        let x = first(&compiled);
+        let found = samples(&compiled, &x, LAW, with_noise());
+        let rho: Vec<f64> = compiled.levels().iter().map(|level| level.sigma / level.alpha).collect();
+        let jumps: Vec<usize> = (1..rho.len()).filter(|at| rho[*at] > rho[at - 1]).collect();
+        assert_eq!(jumps.len(), 2, "{sampler}");
+        let starts: Vec<usize> = [0].into_iter().chain(jumps.clone()).collect();
+        let ends = jumps.iter().map(|jump| jump - 1).chain([rho.len() - 1]);
+        for (start, end) in starts.into_iter().zip(ends) {
+            let x = if start == 0 { x.clone() } else { found[start - 1].clone() };
+            let levels = rho[start..=end].iter().map(|rho| GivenLevel::At(*rho)).collect();
+            let levels = GivenLevels { coordinate: Coordinate::Rho, levels };
+            let alone = Pipeline::new().schedule("edm").model("x0").sampler(sampler).grid("karras").steps(1);
+            let alone =
+                alone.levels(levels).dtype(Dtype::F64).engine(Engine::Interp).compile().expect("a leg compiles");
+            let wanted = samples(&alone, &x, LAW, with_noise());
+            for (found, wanted) in found[start..end].iter().zip(&wanted) {
+                assert!(difference(found, wanted) < 1e-12, "{sampler}, from level {start}");
+            }
+        }
+        // Adding noise keeps the data and what noise there is: here alpha is 1 everywhere.
+        for (draw, jump) in (0..).zip(jumps) {
+            let fresh = (rho[jump].powi(2) - rho[jump - 1].powi(2)).sqrt();
+            let wanted: Vec<f64> =
+                found[jump - 2].iter().zip(noise(draw)).map(|(x, noise)| x + fresh * noise).collect();
+            assert!(difference(&found[jump - 1], &wanted) < 1e-12, "{sampler}, at level {jump}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_rises_begins_with_an_image() {
+    let compiled = Case { grid: "rising", ..Case::of("ddim") }.compile(Dtype::F64, Engine::Interp);
+    let noise = Start::noise_from(&Device::Cpu, (2, 3), 0, 0, DType::F64).expect("a start");
+    assert!(matches!(compiled.run(noise, LAW), Err(Error::RisesFromNoise)));
+    // What is carried up and down again over the same levels comes back.
+    let x = [0.9, -1.3, 0.2, 1.7, -0.6, 0.05];
+    let steps = 400;
+    let up = Case { grid: "rising(base = karras)", steps, ..Case::of("ddim") }.compile(Dtype::F64, Engine::Interp);
+    let top = samples(&up, &x, LAW, RunOptions::default()).pop().expect("there are steps");
+    assert!(difference(&top, &x) > 0.1, "it is noise by then");
+    let levels = up.levels().iter().rev().map(|level| GivenLevel::At(level.lambda)).collect();
+    let down = Pipeline::new().schedule("scaled_linear").model("x0").sampler("ddim").grid("karras").steps(1);
+    let levels = GivenLevels { coordinate: Coordinate::Lambda, levels };
+    let down = down.levels(levels).dtype(Dtype::F64).compile().expect("the way down compiles");
+    let back = samples(&down, &top, LAW, RunOptions::default()).pop().expect("there are steps");
+    assert!(difference(&back, &x) < 0.05, "{back:?} is not {x:?}");
 }
 
 #[test]

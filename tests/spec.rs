@@ -118,6 +118,7 @@ fn accepts(accepts: Accepts) -> &'static str {
         Accepts::Reals => "`real[]`",
         Accepts::Matrix => "`real[][]`",
         Accepts::List => "any list",
+        Accepts::Level => "`level`",
     }
 }
 
@@ -132,6 +133,7 @@ fn gives(gives: Gives) -> &'static str {
         Gives::Noise => "`noise`",
         Gives::Reals => "`real[]`",
         Gives::SameList => "a list like it",
+        Gives::Level => "`level`",
     }
 }
 

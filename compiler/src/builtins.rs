@@ -23,6 +23,8 @@ pub enum Accepts {
     Matrix,
     /// Any list.
     List,
+    /// A level.
+    Level,
 }
 
 /// What a function gives.
@@ -46,6 +48,8 @@ pub enum Gives {
     Reals,
     /// A list like the first argument.
     SameList,
+    /// A level.
+    Level,
 }
 
 macro_rules! builtins {
@@ -113,6 +117,7 @@ builtins! {
     Dedup "dedup" (List) SameList "The list without entries equal to the one before.";
     Resample "resample" (Reals, Int) Reals "The list at equally spaced places, linear between entries.";
     Solve "solve" (Matrix, Reals) Reals "The solution of a small dense linear system.";
+    Renoised "renoised" (Level) Level "In a grid: the level, reached from a cleaner one by adding noise.";
     Noise "noise" () Noise "A fresh draw.";
     Blend "blend" (Tensor, Tensor, Tensor) Tensor "`a` where the mask is 1 and `b` where it is 0: mask, a, b.";
 }
@@ -127,7 +132,6 @@ impl Builtin {
 /// Names with a meaning that is not given yet; a use of one is reported, never run.
 pub const UNSUPPORTED: &[(&str, &str)] = &[
     ("brownian", "write `noise()`: over steps that do not overlap it has the same law"),
-    ("renoised", "repeat the steps inside the sampler with `renoise`"),
     ("norm", "reductions over a sample are not there yet"),
     ("mean", "reductions over a sample are not there yet"),
     ("std", "reductions over a sample are not there yet"),

@@ -47,6 +47,9 @@ pub enum Error {
     /// A tensor of the caller is missing.
     #[error("the input `{0}` is not given")]
     MissingInput(String),
+    /// A run that rises begins with noise.
+    #[error("the run goes from a cleaner level to a noisier one, and so begins with an image, not with noise")]
+    RisesFromNoise,
     /// A run asks for more noise than the caller gave.
     #[error("the run makes draw {draw}, and {given} rows of noise are given")]
     MissingNoise {

@@ -103,7 +103,11 @@ impl<'p, D: Denoiser> Run<'p, D> {
     fn begin(&mut self, start: &Start, device: &Device) -> Result<(), Error> {
         debug_assert_ne!(INITIAL_STREAM, STEP_STREAM);
         if let Some(slot) = self.compiled.plan.start {
-            let sigma = self.compiled.plan.levels[0].sigma;
+            let levels = &self.compiled.plan.levels;
+            if start.unit && levels[0].lambda > levels[1].lambda {
+                return Err(Error::RisesFromNoise);
+            }
+            let sigma = levels[0].sigma;
             self.slots[slot.as_u32() as usize] = start.first(sigma)?.to_device(device)?.contiguous()?;
         }
         Ok(())

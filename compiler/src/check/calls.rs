@@ -7,7 +7,7 @@ use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
 use super::exprs::{make, rate_of};
-use super::scope::{Role, Scope};
+use super::scope::{Place, Role, Scope};
 use super::types::error_expr;
 use super::{Checked, Checker, did_you_mean};
 use crate::builtins::{Accepts, Builtin, Gives, UNSUPPORTED};
@@ -78,6 +78,11 @@ impl Checker<'_> {
             return found;
         }
         if let Some(builtin) = Builtin::from_name(name) {
+            if builtin == Builtin::Renoised && !matches!(scope.place, Place::Grid | Place::Fn) {
+                let found = Diagnostic::new(Code::E0101, callee.span, "`renoised` means something only in a grid");
+                self.report(found.help("in a rule add the noise itself: `renoise(x, l)`"));
+                return error_expr(span);
+            }
             return self.builtin(scope, builtin, &split, span);
         }
         if let Some((_, help)) = UNSUPPORTED.iter().find(|(known, _)| **known == **name) {
@@ -164,6 +169,7 @@ impl Checker<'_> {
             Gives::Noise => Ty::Tensor(Kind::Noise),
             Gives::Reals => Ty::Real.list(),
             Gives::SameList => values[0].ty.clone(),
+            Gives::Level => Ty::Level,
         };
         if let (Builtin::Dedup, Some(Ty::List(of))) = (builtin, values.first().map(|value| &value.ty))
             && !matches!(**of, Ty::Int | Ty::Real | Ty::Level | Ty::Bool | Ty::Choice(_) | Ty::Error)
@@ -203,6 +209,7 @@ impl Checker<'_> {
             Accepts::Reals => value.ty.fits(&Ty::Real.list()),
             Accepts::Matrix => value.ty.fits(&Ty::Real.list().list()),
             Accepts::List => matches!(value.ty, Ty::List(_) | Ty::Error),
+            Accepts::Level => matches!(value.ty, Ty::Level | Ty::Error),
         };
         if !fits {
             let what = match accepts {
@@ -212,6 +219,7 @@ impl Checker<'_> {
                 Accepts::Reals => "a list of numbers",
                 Accepts::Matrix => "a list of lists of numbers",
                 Accepts::List => "a list",
+                Accepts::Level => "a level",
             };
             self.mismatch(&value, what);
             return error_expr(value.span);

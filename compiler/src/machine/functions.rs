@@ -6,6 +6,7 @@ use std::sync::Arc;
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
+use super::level::Level;
 use super::value::{Tensor, Value};
 use super::{Machine, Result, internal};
 use crate::arith::real::Function;
@@ -20,6 +21,13 @@ impl<'p, A: Arith> Machine<'p, A> {
     pub(super) fn numbers<const N: usize>(&self, args: &[Value<A>], span: Span) -> Result<[f64; N]> {
         let numbers: Vec<f64> = args.iter().filter_map(Value::number).collect();
         numbers.try_into().map_err(|_| internal(span, "operands that are no numbers"))
+    }
+
+    /// A fresh draw; it takes a number also where nothing comes to read it.
+    pub(super) fn draw(&mut self) -> A::Tensor {
+        let draw = self.counts.draws;
+        self.counts.draws += 1;
+        self.arith.noise(draw)
     }
 
     pub(super) fn operator(&mut self, operator: Operator, args: &[Value<A>], span: Span) -> Result<Value<A>> {
@@ -225,11 +233,13 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Ok(Value::Real(A::Real::from_f64(math::beta_quantile(u, a, b))))
             }
             Builtin::Noise => {
-                let draw = self.counts.draws;
-                self.counts.draws += 1;
-                let data = self.arith.noise(draw);
+                let data = self.draw();
                 Ok(Value::Tensor(self.tensor(data, Kind::Noise, None)))
             }
+            Builtin::Renoised => match &args[0] {
+                Value::Level(level) => Ok(Value::Level(Rc::new(Level { renoised: true, ..(**level).clone() }))),
+                _ => Err(internal(span, "a level that is none")),
+            },
             Builtin::Len
             | Builtin::Linspace
             | Builtin::Cumprod

@@ -1,5 +1,7 @@
 //! Levels: points of a schedule, with all coordinates that follow from the curve.
 
+use std::rc::Rc;
+
 use crate::arith::Real;
 use crate::arith::real::Function;
 use crate::hir::{Coordinate, Family};
@@ -20,13 +22,22 @@ pub struct Level<R> {
     pub lambda: R,
     /// The clock, where it is known already.
     pub time: Option<R>,
+    /// In a grid: it is reached by adding noise, not by a step.
+    pub renoised: bool,
 }
 
 impl<R: Real> Level<R> {
     /// The level of no noise.
     pub fn clean() -> Self {
         let real = R::from_f64;
-        Level { alpha: real(1.0), sigma: real(0.0), rho: real(0.0), lambda: real(f64::INFINITY), time: None }
+        Level {
+            alpha: real(1.0),
+            sigma: real(0.0),
+            rho: real(0.0),
+            lambda: real(f64::INFINITY),
+            time: None,
+            renoised: false,
+        }
     }
 
     /// The level of no data, if the curve has one.
@@ -40,6 +51,7 @@ impl<R: Real> Level<R> {
                 rho: real(f64::INFINITY),
                 lambda: real(f64::NEG_INFINITY),
                 time: None,
+                renoised: false,
             }),
         }
     }
@@ -51,7 +63,7 @@ impl<R: Real> Level<R> {
         }
         let rho = sigma.clone() / alpha.clone();
         let lambda = -rho.apply(Function::Ln);
-        Level { alpha, sigma, rho, lambda, time: None }
+        Level { alpha, sigma, rho, lambda, time: None, renoised: false }
     }
 
     /// The level on a curve with this coordinate; nothing if the curve does not reach it. `time` is the business of
@@ -93,7 +105,7 @@ impl<R: Real> Level<R> {
             ),
             Family::Flow => (one() / (one() + rho.clone()), one() / (one() + exp(lambda.clone()))),
         };
-        Some(Level { alpha, sigma, rho, lambda, time: None })
+        Some(Level { alpha, sigma, rho, lambda, time: None, renoised: false })
     }
 
     fn with_rho(family: Family, rho: R) -> Self {
@@ -104,7 +116,7 @@ impl<R: Real> Level<R> {
             Family::Flow => one() / (one() + rho.clone()),
         };
         let lambda = -rho.apply(Function::Ln);
-        Level { sigma: alpha.clone() * rho.clone(), alpha, rho, lambda, time: None }
+        Level { sigma: alpha.clone() * rho.clone(), alpha, rho, lambda, time: None, renoised: false }
     }
 
     fn with_sigma(family: Family, sigma: R) -> Option<Self> {
@@ -144,6 +156,11 @@ impl<R: Real> Level<R> {
             Family::Flow => R::from_f64(1.0) - alpha.clone(),
         };
         Some(Self::of(alpha, sigma))
+    }
+
+    /// The level itself, once a run is at it.
+    pub fn reached(self: &Rc<Self>) -> Rc<Self> {
+        if self.renoised { Rc::new(Level { renoised: false, ..(**self).clone() }) } else { self.clone() }
     }
 
     /// Whether this is the level of no noise.

@@ -8,6 +8,7 @@ mod exec;
 mod functions;
 mod integral;
 mod items;
+mod legs;
 pub mod level;
 mod predict;
 pub mod renew;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
+use super::legs::{check_levels, legs};
 use super::level::Level;
 use super::value::{ItemValue, Tensor, Value};
 use super::{Machine, Result, internal};
@@ -114,13 +115,13 @@ impl<'p, A: Arith> Machine<'p, A> {
         let mut warnings = Vec::new();
         check_levels(&levels, at)?;
         let n = levels.len() as i64 - 1;
-        if config.levels.is_none() && n != asked {
+        // A grid with laps makes more steps on purpose.
+        if config.levels.is_none() && n != asked && !levels.iter().any(|level| level.renoised) {
             let message = format!("the grid makes {n} steps where {asked} were asked for");
             warnings
                 .push(Diagnostic::new(Code::W0512, at, message).help("`n` in the sampler is the true number of steps"));
         }
-        self.at.n = n;
-        self.at.grid = Rc::new(levels.iter().cloned().map(Value::Level).collect());
+        self.walk(&levels);
         let start = match code.start {
             None => None,
             Some(func) => Some(self.started(&options, func, &levels[0], span)?),
@@ -244,9 +245,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         x: A::Tensor,
         observe: impl FnMut(&mut A, usize, &A::Tensor),
     ) -> Result<A::Tensor> {
-        self.at.n = levels.len() as i64 - 1;
-        self.at.grid = Rc::new(levels.iter().cloned().map(Value::Level).collect());
-        let asked = self.at.n;
+        let asked = levels.len() as i64 - 1;
         self.run(&Setup { levels, sampler: sampler.clone(), asked, start: None, warnings: Vec::new() }, x, observe)
     }
 
@@ -268,7 +267,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.at.inputs.insert(name.clone(), tensor);
     }
 
-    /// Runs all steps from `x`, telling `observe` of the sample after each.
+    /// Runs all steps from `x`, telling `observe` of the sample at each level that it reaches, by number from 0.
     pub fn run(
         &mut self,
         setup: &Setup<A>,
@@ -278,15 +277,25 @@ impl<'p, A: Arith> Machine<'p, A> {
         let n = setup.levels.len() - 1;
         let schedule = self.at.schedule.as_ref().map_or(Rc::from(""), |schedule| schedule.name.clone());
         let mut x = self.tensor(x, Kind::Sample, Some(setup.levels[0].clone()));
-        for (i, t) in setup.levels[1..].iter().enumerate() {
-            self.at.i = i as i64;
-            let stepped = self.step(&setup.sampler, &x, t, setup.sampler.site);
-            x = stepped.map_err(|mut found| {
-                found.message = format!("{}, at step {} of {n} on schedule `{schedule}`", found.message, i + 1);
-                found
-            })?;
-            self.answers.clear();
-            observe(&mut self.arith, i, &x.data);
+        for leg in legs(&setup.levels) {
+            let start = *leg.start();
+            if start > 0 {
+                x = self.renoise(&x, &setup.levels[start], setup.sampler.site)?;
+                observe(&mut self.arith, start - 1, &x.data);
+            }
+            let levels = &setup.levels[leg];
+            self.walk(levels);
+            for (i, t) in levels[1..].iter().enumerate() {
+                self.at.i = i as i64;
+                let stepped = self.step(&setup.sampler, &x, t, setup.sampler.site);
+                x = stepped.map_err(|mut found| {
+                    let step = start + i + 1;
+                    found.message = format!("{}, at step {step} of {n} on schedule `{schedule}`", found.message);
+                    found
+                })?;
+                self.answers.clear();
+                observe(&mut self.arith, start + i, &x.data);
+            }
         }
         Ok(x.data)
     }
@@ -317,19 +326,4 @@ impl<'p, A: Arith> Machine<'p, A> {
     pub fn schedule(&self) -> Option<Rc<super::schedule::Schedule<A>>> {
         self.at.schedule.clone()
     }
-}
-
-fn check_levels<R: Real>(levels: &[Rc<Level<R>>], span: Span) -> Result<()> {
-    if levels.len() < 2 {
-        let message = format!("a grid needs at least two levels, found {}", levels.len());
-        return Err(Box::new(Diagnostic::new(Code::E0510, span, message).help("ask for at least one step")));
-    }
-    for (at, pair) in levels.windows(2).enumerate() {
-        if pair[0].same(&pair[1]) {
-            let message = format!("levels {at} and {} of the grid are the same: {}", at + 1, pair[0].describe());
-            let found = Diagnostic::new(Code::E0506, span, message);
-            return Err(Box::new(found.help("take fewer steps, or drop the repeated level: `dedup(..)`")));
-        }
-    }
-    Ok(())
 }

@@ -212,6 +212,7 @@ fn built_in(builtin: Builtin) -> Signature {
         Gives::Tensor | Gives::Noise => Out::Value(Want::Tensor),
         Gives::Reals => Out::Value(LIST),
         Gives::SameList => Out::Same,
+        Gives::Level => Out::Value(LEVEL),
     };
     Signature { gives, ..value(&takes, Want::Any) }
 }
@@ -223,6 +224,7 @@ fn accepted(accepts: Accepts) -> Want {
         Accepts::Elementwise => Want::Elementwise,
         Accepts::Tensor => Want::Tensor,
         Accepts::Reals | Accepts::Matrix | Accepts::List => LIST,
+        Accepts::Level => LEVEL,
     }
 }
 
