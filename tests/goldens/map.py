@@ -78,7 +78,7 @@ def adopt(source):
                     value = value.reshape(-1)[::8]
                 kept[f"{case['id']}/{key}"] = value.astype(np.float64)
         write_tensors(place("data", name + ".safetensors"), kept)
-        short = [{k: c[k] for k in KEPT if c.get(k) not in (None, "", False)} for c in cases]
+        short = [{k: c[k] for k in KEPT if c.get(k) is not None and c[k] is not False and c[k] != ""} for c in cases]
         head = {"project": cases[0]["project"], "sampler": cases[0]["sampler"]}
         write_lines(place("data", name + ".json"), head, short)
 

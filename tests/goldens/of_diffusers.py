@@ -2,7 +2,6 @@
 from reference import LeftOut, expression, draws, run, shorten, without_last, first_order, ZERO_STEP
 
 CLIPS = "clips or thresholds the data prediction"
-DUMMY = "network output `dummy` is not a denoiser"
 EPS_FORM = "noise-prediction form of the solver is not in the library yet"
 NOT_NEXT = "a step's target (t - 1000 div n) is not the level of the next step"
 ORDER_3 = "order 3 is not in the library yet"
@@ -11,8 +10,6 @@ ORDER_DROPS = "drops to order 1 at a last step that does not reach clean"
 
 def usual(case):
     """What every diffusers rule refuses."""
-    if case["toy"] not in ("gauss", "gmm"):
-        raise LeftOut(DUMMY)
     if case.option("clip_sample", CLIP_BY_DEFAULT.get(case["sampler"], False)) or case.option("thresholding", False) \
             or case.option("clip_denoised", False):
         raise LeftOut(CLIPS)
