@@ -87,7 +87,7 @@ fn draw(args: &RunArgs, compiled: &Compiled, network: &Network, count: usize) ->
         let [channels, height, width] = network.sample_shape();
         let start =
             Start::noise_from(&Device::Cpu, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
-        let options = RunOptions { inputs: inputs(args, batch)?, noise: None, threads: args.threads };
+        let options = RunOptions { inputs: inputs(args, batch)?, threads: args.threads, ..RunOptions::default() };
         let run = compiled.start(start, network.clone(), options)?;
         let mut last = None;
         for step in run {

@@ -2,7 +2,7 @@
 
 use samp_compiler::compile::{Compiled, Request, compile};
 use samp_compiler::hir::Slot;
-use samp_compiler::ir::plan::{Plan, PlanOp};
+use samp_compiler::ir::plan::{Fed, Plan, PlanOp, Target};
 use samp_compiler::ir::{plan_text, plan_verify};
 use samp_compiler::library::std_names;
 use samp_compiler::machine::RunConfig;
@@ -62,18 +62,45 @@ fn every_sampler_has_a_valid_plan_that_reads_back() {
     }
 }
 
+/// Launches before the first call, and after each.
+fn launches_by_call(plan: &Plan) -> Vec<usize> {
+    let mut launches = vec![0];
+    for op in &plan.ops {
+        match op {
+            PlanOp::Launch(_) => *launches.last_mut().expect("there is the first") += 1,
+            PlanOp::Call(_) => launches.push(0),
+            PlanOp::Drop { .. } | PlanOp::Step { .. } | PlanOp::Emit { .. } => {}
+        }
+    }
+    launches
+}
+
+/// Guidance, conversions and the next call's input are all in the one kernel that follows a call.
 #[test]
-fn between_two_calls_there_is_at_most_one_launch() {
+fn there_is_one_launch_for_each_call() {
     for sampler in std_names(ItemSort::Sampler) {
-        let plan = plan_of(sampler, "scaled_linear", "edm");
-        let mut launches = 0;
-        for op in &plan.ops {
-            match op {
-                PlanOp::Launch(_) => launches += 1,
-                PlanOp::Call(_) => launches = 0,
-                PlanOp::Drop { .. } | PlanOp::Step { .. } | PlanOp::Emit { .. } => {}
+        for guidance in ["plain", "cfg(scale = 3)"] {
+            for cast in [false, true] {
+                let mut all = slots(sampler, "scaled_linear", "edm").to_vec();
+                all.push((Slot::Guidance, guidance));
+                let config = RunConfig { cast, ..RunConfig::default() };
+                let plan = request(&[], &all).plan(&config).unwrap_or_else(|failure| panic!("{failure}")).plan;
+                let shown = format!("{sampler} with guidance {guidance}, cast {cast}");
+                plan_verify::verify(&plan).unwrap_or_else(|error| panic!("{shown}: {error}"));
+                let text = plan_text::print(&plan);
+                let back = plan_text::parse(&text).unwrap_or_else(|error| panic!("{shown}: {error}\n{text}"));
+                assert_eq!(plan_text::print(&back), text, "{shown}");
+                let launches = launches_by_call(&plan);
+                assert_eq!(launches.len(), plan.cost.calls as usize + 1, "{shown}");
+                assert!(launches[0] <= 1, "{shown}: only the first call's input is written before it");
+                assert!(launches[1..].iter().all(|n| *n == 1), "{shown}: {launches:?}");
+                let fed = |op: &PlanOp| matches!(op, PlanOp::Call(call) if call.input == Fed::Feed);
+                let feeds = plan.ops.iter().filter(|op| fed(op)).count();
+                // Only a prediction that is asked for without guidance has one branch.
+                assert!(guidance == "plain" || feeds > 0, "{shown}");
+                assert!(!cast || feeds == plan.cost.calls as usize, "{shown}");
+                assert_eq!(plan.n_feeds > 0, feeds > 0, "{shown}");
             }
-            assert!(launches <= 1, "{sampler}");
         }
     }
 }
@@ -218,6 +245,20 @@ fn damaged_plans_are_refused() {
     assert_eq!(damaged(&|plan| first_launch(plan, &|launch| launch.scalars[0] = f64::NAN)), Some(4));
     assert_eq!(damaged(&|plan| first_launch(plan, &|launch| launch.scalars.clear())), Some(4));
     assert_eq!(damaged(&|plan| plan.ops.truncate(3)), Some(6));
+    let store_to = |plan: &mut Plan, target: Target| {
+        first_launch(plan, &|launch| {
+            launch.stores[0] = target;
+        });
+    };
+    assert_eq!(damaged(&|plan| store_to(plan, Target::Feed(0))), Some(8), "there is no feed");
+    let feed_calls = |plan: &mut Plan| {
+        for op in &mut plan.ops {
+            if let PlanOp::Call(call) = op {
+                call.input = Fed::Feed;
+            }
+        }
+    };
+    assert_eq!(damaged(&feed_calls), Some(8), "nothing is written to the feed");
 }
 
 #[test]

@@ -62,8 +62,8 @@ impl Call {
 
 /// A denoiser: a network, or a closure around one.
 ///
-/// The input has shape `[batch * branches, ..]` and the state's dtype and device; the output must have the same. The
-/// input's storage is written again after the call: a denoiser that keeps it must copy it.
+/// The input has shape `[batch * branches, ..]`, the network's dtype and the state's device; the output must have the
+/// same. The input's storage is written again after the call: a denoiser that keeps it must copy it.
 pub trait Denoiser {
     /// The network's output.
     fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor>;

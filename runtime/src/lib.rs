@@ -36,9 +36,11 @@ mod run;
 mod start;
 
 pub use denoiser::{Call, Denoiser};
+pub use device::On;
 pub use error::Error;
 pub use pipeline::{Compiled, Pipeline, read_text};
 pub use run::{Run, RunOptions, Step};
+pub use samp_compiler::backend::stored::Stored;
 pub use samp_compiler::backend::{Dtype, Engine};
 pub use samp_compiler::compile::Failure;
 pub use samp_compiler::machine::{GivenLevel, GivenLevels};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
+use samp_compiler::backend::stored::Stored;
 use samp_compiler::backend::{Artifact, Dtype, Engine, compile_all};
 use samp_compiler::compile::{self, Request};
 use samp_compiler::hir::Slot;
@@ -24,6 +25,7 @@ pub struct Pipeline {
     config: RunConfig,
     engine: Engine,
     dtype: Dtype,
+    network_dtype: Option<Stored>,
     texts: Vec<(String, String)>,
 }
 
@@ -41,6 +43,7 @@ impl Pipeline {
             config: RunConfig::default(),
             engine: Engine::best(),
             dtype: Dtype::F32,
+            network_dtype: None,
             texts: Vec::new(),
         }
     }
@@ -125,6 +128,12 @@ impl Pipeline {
         self
     }
 
+    /// The dtype of what the network takes and gives; the state's by default. The conversions are part of the kernels.
+    pub fn network_dtype(mut self, dtype: Stored) -> Self {
+        self.network_dtype = Some(dtype);
+        self
+    }
+
     /// Checks, plans and compiles everything.
     ///
     /// # Errors
@@ -132,13 +141,15 @@ impl Pipeline {
     pub fn compile(&self) -> Result<Compiled, Error> {
         let loader = |path: &str| self.load(path);
         let compiled = compile::compile(&self.request, &loader)?;
-        let planned = compiled.plan(&self.config)?;
+        let network_dtype = self.network_dtype.unwrap_or(self.dtype.into());
+        let cast = network_dtype != Stored::from(self.dtype);
+        let planned = compiled.plan(&RunConfig { cast, ..self.config.clone() })?;
         let kernels: Vec<_> = planned.plan.kernels.values().cloned().collect();
         let artifacts = compile_all(&kernels, self.engine, self.dtype)?;
         let mut warnings = compiled.warnings;
         warnings.extend(planned.warnings);
         let plan = Arc::new(planned.plan);
-        Ok(Compiled { plan, artifacts, dtype: self.dtype, warnings, sources: compiled.sources })
+        Ok(Compiled { plan, artifacts, dtype: self.dtype, network_dtype, warnings, sources: compiled.sources })
     }
 
     fn load(&self, path: &str) -> Result<String, String> {
@@ -181,6 +192,7 @@ pub struct Compiled {
     pub(crate) plan: Arc<Plan>,
     pub(crate) artifacts: Vec<Artifact>,
     pub(crate) dtype: Dtype,
+    pub(crate) network_dtype: Stored,
     warnings: Vec<Diagnostic>,
     sources: SourceMap,
 }
@@ -230,6 +242,11 @@ impl Compiled {
     /// The dtype of the state.
     pub fn dtype(&self) -> Dtype {
         self.dtype
+    }
+
+    /// The dtype of what the network takes and gives.
+    pub fn network_dtype(&self) -> Stored {
+        self.network_dtype
     }
 
     /// What may be wrong, with the texts to show it in.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Shape, Tensor};
 use samp_compiler::backend::Dtype;
-use samp_compiler::ir::plan::{CallOp, LaunchOp, LevelRow, PlanOp, Source};
+use samp_compiler::ir::plan::{CallOp, Fed, LaunchOp, LevelRow, PlanOp, Source, Target};
 
 use crate::denoiser::{Call, Denoiser};
-use crate::device::{TensorDraw, TensorLaunch, cpu};
+use crate::device::operands::candle_dtype;
+use crate::device::{self, On, TensorDraw, TensorLaunch};
 use crate::error::{Error, plain};
 use crate::pipeline::Compiled;
 use crate::start::{INITIAL_STREAM, STEP_STREAM, Start, rows};
@@ -22,6 +23,8 @@ pub struct RunOptions {
     pub noise: Option<Tensor>,
     /// The most threads for kernels; all cores if 0. The result is the same for any number.
     pub threads: usize,
+    /// What runs the kernels.
+    pub on: On,
 }
 
 /// A step that is done.
@@ -46,7 +49,10 @@ pub struct Run<'p, D> {
     seed: u64,
     first_sample: u64,
     threads: usize,
+    on: On,
     slots: Vec<Tensor>,
+    /// What launches write for calls, in the network's dtype: a group of rows for each branch.
+    feed: Option<Tensor>,
     outputs: Vec<Option<Tensor>>,
     inputs: HashMap<String, Tensor>,
     noise: Vec<Tensor>,
@@ -64,6 +70,13 @@ impl<'p, D: Denoiser> Run<'p, D> {
         fits("the start", &start.x, &shape, dtype)?;
         let device = start.x.device().clone();
         let slots = (0..plan.n_slots).map(|_| Tensor::zeros(&shape, dtype, &device)).collect::<Result<Vec<_>, _>>()?;
+        let feed = match (plan.n_feeds as usize, start.x.dims()) {
+            (0, _) | (_, []) => None,
+            (groups, [samples, rest @ ..]) => {
+                let dims: Vec<usize> = std::iter::once(groups * samples).chain(rest.iter().copied()).collect();
+                Some(Tensor::zeros(dims, candle_dtype(compiled.network_dtype), &device)?)
+            }
+        };
         for name in &plan.inputs {
             let input = options.inputs.get(&**name).ok_or_else(|| Error::MissingInput(name.to_string()))?;
             fits(&format!("the input `{name}`"), input, &shape, dtype)?;
@@ -84,7 +97,9 @@ impl<'p, D: Denoiser> Run<'p, D> {
             seed: start.seed,
             first_sample: start.first_sample,
             threads,
+            on: options.on,
             slots,
+            feed,
             outputs: vec![None; plan.cost.calls as usize],
             inputs: options.inputs,
             noise,
@@ -177,10 +192,22 @@ impl<'p, D: Denoiser> Run<'p, D> {
         }
     }
 
+    fn target(&self, target: Target) -> Result<Tensor, Error> {
+        match target {
+            Target::Slot(slot) => Ok(self.slots[slot.as_u32() as usize].clone()),
+            Target::Feed(branch) => Ok(self.feed().narrow(0, branch as usize * self.batch, self.batch)?),
+        }
+    }
+
+    fn feed(&self) -> &Tensor {
+        self.feed.as_ref().expect("a verified plan has a feed where it is written or read")
+    }
+
     fn launch(&mut self, op: &LaunchOp) -> Result<(), Error> {
         let loads = op.loads.iter().map(|load| self.source(load)).collect::<Result<Vec<_>, _>>()?;
         let loads: Vec<&Tensor> = loads.iter().collect();
-        let stores: Vec<&Tensor> = op.stores.iter().map(|slot| &self.slots[slot.as_u32() as usize]).collect();
+        let stores = op.stores.iter().map(|store| self.target(*store)).collect::<Result<Vec<_>, _>>()?;
+        let stores: Vec<&Tensor> = stores.iter().collect();
         let draws: Vec<TensorDraw<'_>> = op
             .draws
             .iter()
@@ -197,13 +224,14 @@ impl<'p, D: Denoiser> Run<'p, D> {
             threads: self.threads,
         };
         let artifact = &self.compiled.artifacts[op.kernel.as_u32() as usize];
-        Ok(cpu::launch(artifact, &launch, &loads, &stores)?)
+        Ok(device::launch(self.on, artifact, &launch, &loads, &stores)?)
     }
 
     fn call(&mut self, op: &CallOp) -> Result<(), Error> {
-        let x = self.source(&op.input)?;
-        let branches = op.branches.len();
-        let input = if branches == 1 { x } else { Tensor::cat(&vec![x; branches], 0)? };
+        let input = match &op.input {
+            Fed::Tensor(source) => self.source(source)?,
+            Fed::Feed => self.feed().narrow(0, 0, op.branches.len() * self.batch)?,
+        };
         let call = Call::new(op, self.batch, self.first_sample);
         let (step, steps) = (op.step as usize, self.compiled.n_steps());
         let output = self.denoiser.denoise(&input, &call).map_err(|source| Error::Denoiser {
@@ -253,10 +281,7 @@ impl<D: Denoiser> Iterator for Run<'_, D> {
 }
 
 pub(crate) fn dtype(dtype: Dtype) -> DType {
-    match dtype {
-        Dtype::F32 => DType::F32,
-        Dtype::F64 => DType::F64,
-    }
+    candle_dtype(dtype.into())
 }
 
 fn fits(what: &str, tensor: &Tensor, shape: &Shape, dtype: DType) -> Result<(), Error> {
@@ -291,6 +316,8 @@ fn all_finite(tensor: &Tensor) -> Result<bool, Error> {
     let Some((from, to)) = layout.contiguous_offsets() else { return Ok(true) };
     // No short circuit: this way the loop is a few vector instructions.
     Ok(match storage {
+        candle_core::CpuStorage::F16(values) => values[from..to].iter().all(|x| x.is_finite()),
+        candle_core::CpuStorage::BF16(values) => values[from..to].iter().all(|x| x.is_finite()),
         candle_core::CpuStorage::F32(values) => {
             !values[from..to].iter().fold(false, |bad, x| bad | (x.to_bits() & F32_EXPONENT == F32_EXPONENT))
         }

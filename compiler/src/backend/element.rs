@@ -20,6 +20,12 @@ pub trait Element: Copy + std::fmt::Debug + Default + Send + Sync + sealed::Seal
     /// The same number, widened.
     fn to_f64(self) -> f64;
 
+    /// The same number.
+    fn from_f32(number: f32) -> Self;
+
+    /// The nearest number.
+    fn to_f32(self) -> f32;
+
     /// `op` of its operands; operands beyond its arity are not looked at.
     fn apply(op: Op, args: [Self; 3]) -> Self;
 
@@ -42,6 +48,14 @@ impl Element for f32 {
 
     fn to_f64(self) -> f64 {
         self.into()
+    }
+
+    fn from_f32(number: f32) -> f32 {
+        number
+    }
+
+    fn to_f32(self) -> f32 {
+        self
     }
 
     fn apply(op: Op, [a, b, c]: [f32; 3]) -> f32 {
@@ -90,6 +104,14 @@ impl Element for f64 {
 
     fn to_f64(self) -> f64 {
         self
+    }
+
+    fn from_f32(number: f32) -> f64 {
+        number.into()
+    }
+
+    fn to_f32(self) -> f32 {
+        self as f32
     }
 
     fn apply(op: Op, [a, b, c]: [f64; 3]) -> f64 {

@@ -12,12 +12,19 @@
 //! A store may be the very buffer of one or more loads (same address, same length): the
 //! launch then works in place. Apart from that, a store overlaps no load, no given noise
 //! and no other store.
+//!
+//! # Other types
+//!
+//! Buffers of another type than the kernel computes in go through the cache block by block, as
+//! [`stored`](super::stored) says.
 
 use std::ops::Range;
 
 use super::element::Element;
 use super::noise::Sequence;
+use super::stored::{Place, Stored, narrow, widen};
 use super::{Artifact, BLOCK, Dtype, Row, Span};
+use crate::ir::kernel::Kernel;
 
 /// What a kernel is run with, apart from its loads and stores.
 #[derive(Clone, Copy, Debug)]
@@ -125,8 +132,10 @@ pub struct Bound<'a, T> {
     artifact: &'a Artifact,
     launch: Launch<'a, T>,
     scalars: Vec<Row<T>>,
-    /// Loads, then noises (dangling where generated), then stores.
+    /// Loads, then noises (dangling where generated), then stores; of those in `casts`, the buffers are there.
     pointers: Vec<*mut T>,
+    /// Buffers of other types, with their place among the pointers.
+    casts: Vec<(usize, Place)>,
 }
 
 // SAFETY: the pointers are used by `Bound::run` alone, whose contract covers threads.
@@ -150,16 +159,16 @@ impl Artifact {
         for (slot, store) in stores.iter().enumerate() {
             check_size("store", slot, total, store.len())?;
         }
-        let stores: Vec<*mut T> = stores.iter_mut().map(|store| store.as_mut_ptr()).collect();
+        let stores: Vec<Place> = stores.iter_mut().map(|store| Place::of(store.as_mut_ptr())).collect();
         let mut pointers = Vec::with_capacity(loads.len());
         for (slot, load) in loads.iter().enumerate() {
             pointers.push(match *load {
                 Load::From(slice) => {
                     check_size("load", slot, total, slice.len())?;
-                    slice.as_ptr()
+                    Place::of(slice.as_ptr().cast_mut())
                 }
                 Load::InPlace(store) => match stores.get(store) {
-                    Some(pointer) => pointer.cast_const(),
+                    Some(place) => *place,
                     None => return Err(LaunchError::InPlace { load: slot, store }),
                 },
             });
@@ -180,18 +189,19 @@ impl Artifact {
     ///
     /// # Safety
     ///
-    /// Each pointer is good for `samples * elements` numbers, loads to read and stores to
-    /// write, as long as the result is used, and they alias as the module allows.
+    /// Each place is aligned and good for `samples * elements` numbers of its type, loads to
+    /// read and stores to write, as long as the result is used, and they alias as the module
+    /// allows, those of different types not at all.
     pub unsafe fn bind<'a, T: Element>(
         &'a self,
         launch: &Launch<'a, T>,
-        loads: &[*const T],
-        stores: &[*mut T],
+        loads: &[Place],
+        stores: &[Place],
     ) -> Result<Bound<'a, T>, LaunchError> {
         check_kind(self, launch, loads.len(), stores.len())?;
         let total = total(launch)?;
         let mut pointers = Vec::with_capacity(loads.len() + launch.draws.len() + stores.len());
-        pointers.extend(loads.iter().map(|pointer| pointer.cast_mut()));
+        pointers.extend(loads.iter().map(|load| load.pointer.cast()));
         for (slot, draw) in launch.draws.iter().enumerate() {
             pointers.push(match draw {
                 Draw::Generated { .. } => std::ptr::dangling_mut(),
@@ -201,9 +211,13 @@ impl Artifact {
                 }
             });
         }
-        pointers.extend(stores);
+        pointers.extend(stores.iter().map(|store| store.pointer.cast()));
+        let stores_at = pointers.len() - stores.len();
+        let places = loads.iter().enumerate().chain((stores_at..).zip(stores));
+        let casts = places.filter(|(_, place)| place.stored != Stored::from(T::DTYPE)).map(|(at, place)| (at, *place));
+        let casts = casts.collect();
         let scalars = launch.scalars.iter().map(|&scalar| [T::from_f64(scalar); 4]).collect();
-        Ok(Bound { artifact: self, launch: *launch, scalars, pointers })
+        Ok(Bound { artifact: self, launch: *launch, scalars, pointers, casts })
     }
 }
 
@@ -229,9 +243,9 @@ impl<T: Element> Bound<'_, T> {
         if blocks.is_empty() {
             return;
         }
-        if self.generates() {
+        if self.generates() || !self.casts.is_empty() {
             // SAFETY: the same contract.
-            return unsafe { self.run_with_noise(blocks) };
+            return unsafe { self.run_staged(blocks) };
         }
         let total = self.launch.samples * self.launch.elements;
         let range = blocks.start * BLOCK..total.min(blocks.end * BLOCK);
@@ -240,23 +254,36 @@ impl<T: Element> Bound<'_, T> {
         unsafe { self.artifact.run_span(&self.span(&self.pointers), range) };
     }
 
-    /// A block here is of one sample: noise counts from the sample's start.
+    /// Where a block begins: its sample, the first element there, and how many there are. A block with noise is of
+    /// one sample, since noise counts from the sample's start; others run on over all samples.
+    fn block(&self, block: usize) -> (usize, usize, usize) {
+        let Launch { samples, elements, .. } = self.launch;
+        let (sample, first, end) = match self.generates() {
+            true => {
+                let per_sample = elements.div_ceil(BLOCK);
+                (block / per_sample, block % per_sample * BLOCK, elements)
+            }
+            false => (0, block * BLOCK, samples * elements),
+        };
+        (sample, first, BLOCK.min(end - first))
+    }
+
+    /// Runs blocks with noise or other types, which are made and converted in the cache.
     ///
     /// # Safety
     ///
     /// As [`Bound::run`].
-    unsafe fn run_with_noise(&self, blocks: Range<usize>) {
-        let elements = self.launch.elements;
-        let per_sample = elements.div_ceil(BLOCK);
+    unsafe fn run_staged(&self, blocks: Range<usize>) {
         let n_loads = self.artifact.kernel.n_loads as usize;
+        let stores_at = n_loads + self.launch.draws.len();
         let mut noises = vec![[T::default(); BLOCK]; self.launch.draws.len()];
+        let mut rows = vec![[T::default(); BLOCK]; self.casts.len()];
         let mut pointers = self.pointers.clone();
         for block in blocks {
-            let (sample, first) = (block / per_sample, block % per_sample * BLOCK);
-            let n = BLOCK.min(elements - first);
-            let start = sample * elements + first;
+            let (sample, first, n) = self.block(block);
+            let start = sample * self.launch.elements + first;
             for (pointer, base) in pointers.iter_mut().zip(&self.pointers) {
-                // Wrapping, for those that dangle; all others stay inside their buffers.
+                // Wrapping, for those that dangle or are of another type; all others stay inside their buffers.
                 *pointer = base.wrapping_add(start);
             }
             for (slot, draw) in self.launch.draws.iter().enumerate() {
@@ -266,9 +293,22 @@ impl<T: Element> Bound<'_, T> {
                     pointers[n_loads + slot] = row.as_mut_ptr();
                 }
             }
+            for ((at, place), row) in self.casts.iter().zip(&mut rows) {
+                if *at < stores_at {
+                    // SAFETY: the block is inside the buffer, which is good to read.
+                    unsafe { widen(&mut row[..n], place.at(start), place.stored) };
+                }
+                pointers[*at] = row.as_mut_ptr();
+            }
             // SAFETY: every pointer is now good for `n` numbers: of a buffer from `start`
-            // on, or of a noise row, which no other pointer overlaps.
+            // on, or of a row, which no other pointer overlaps.
             unsafe { self.artifact.run_span(&self.span(&pointers), 0..n) };
+            for ((at, place), row) in self.casts.iter().zip(&rows) {
+                if *at >= stores_at {
+                    // SAFETY: the block is inside the buffer, which is good to write.
+                    unsafe { narrow(&row[..n], place.at(start), place.stored) };
+                }
+            }
         }
     }
 
@@ -309,14 +349,23 @@ fn check_kind<T: Element>(
     n_loads: usize,
     n_stores: usize,
 ) -> Result<(), LaunchError> {
-    let (kernel, expected, found) = (&artifact.kernel, artifact.dtype, T::DTYPE);
+    let (expected, found) = (artifact.dtype, T::DTYPE);
     if expected != found {
         return Err(LaunchError::Dtype { expected, found });
     }
-    check_count("loads", kernel.n_loads as usize, n_loads)?;
-    check_count("stores", kernel.stores.len(), n_stores)?;
-    check_count("scalars", kernel.n_scalars as usize, launch.scalars.len())?;
-    check_count("noises", kernel.n_noises as usize, launch.draws.len())
+    check_counts(&artifact.kernel, [n_loads, n_stores, launch.scalars.len(), launch.draws.len()])
+}
+
+/// Checks that a launch gives a kernel as many loads, stores, scalars and noises as it takes.
+///
+/// # Errors
+///
+/// [`LaunchError::Count`] for the first that differs.
+pub fn check_counts(kernel: &Kernel, [loads, stores, scalars, noises]: [usize; 4]) -> Result<(), LaunchError> {
+    check_count("loads", kernel.n_loads as usize, loads)?;
+    check_count("stores", kernel.stores.len(), stores)?;
+    check_count("scalars", kernel.n_scalars as usize, scalars)?;
+    check_count("noises", kernel.n_noises as usize, noises)
 }
 
 fn check_count(kind: &'static str, expected: usize, found: usize) -> Result<(), LaunchError> {

@@ -14,6 +14,7 @@ mod interp;
 pub mod launch;
 pub mod noise;
 mod poly;
+pub mod stored;
 
 use std::ops::Range;
 
@@ -24,7 +25,7 @@ use crate::ir::kernel_verify::{VerifyError, verify};
 /// Elements that a kernel works on at a time: noise for this many stays in the L1 cache.
 pub const BLOCK: usize = 1024;
 
-/// The number type of all buffers of a launch.
+/// What a kernel computes in; its buffers may hold [other types](stored::Stored).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dtype {
     /// IEEE 754 binary32.
@@ -152,7 +153,7 @@ impl Artifact {
         &self.kernel
     }
 
-    /// The number type of its buffers.
+    /// What it computes in.
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }

@@ -35,6 +35,9 @@ pub struct Plan {
     pub n_slots: u32,
     /// The buffer that holds the first sample, unless the pipeline makes it itself.
     pub start: Option<Slot>,
+    /// How many samples' room the feed has for each sample of the run: the buffer, in the network's dtype, that
+    /// launches write for calls of several branches and for networks of another dtype. 0 where no call needs it.
+    pub n_feeds: u32,
     /// The caller's tensors that are read.
     pub inputs: Vec<Arc<str>>,
     /// Kernels.
@@ -69,9 +72,9 @@ pub struct Cost {
     pub draws: u32,
     /// Kernel launches.
     pub launches: u32,
-    /// Latent-sized buffers alive at the peak, network outputs counted.
+    /// Latent-sized buffers alive at the peak, network outputs and the feed counted.
     pub peak_buffers: u32,
-    /// Latent-sized buffers alive between steps, the sample counted.
+    /// Latent-sized buffers alive between steps, the sample counted and the feed not.
     pub rest_buffers: u32,
 }
 
@@ -89,6 +92,24 @@ pub enum Source {
     },
     /// A tensor of the caller.
     Input(Arc<str>),
+}
+
+/// Where a kernel writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A buffer of the run.
+    Slot(Slot),
+    /// The rows of the feed for one branch of the next call.
+    Feed(u32),
+}
+
+/// What a call is fed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fed {
+    /// A tensor as it stands, to a single branch.
+    Tensor(Source),
+    /// The rows of the feed, one group for each branch, all written by the launch before.
+    Feed,
 }
 
 /// A step of a plan.
@@ -127,7 +148,7 @@ pub struct LaunchOp {
     /// What it reads.
     pub loads: Vec<Source>,
     /// What it writes; a buffer may also be read.
-    pub stores: Vec<Slot>,
+    pub stores: Vec<Target>,
     /// Its coefficients.
     pub scalars: Vec<f64>,
     /// The draws that it makes.
@@ -142,7 +163,7 @@ pub struct CallOp {
     /// Its number, from 0.
     pub call: u32,
     /// What it is fed.
-    pub input: Source,
+    pub input: Fed,
     /// The branches, evaluated in one batch.
     pub branches: Vec<Arc<str>>,
     /// What the network is told of the level.

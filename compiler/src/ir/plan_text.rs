@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! plan ddim on flow {
-//!   slots 1 start s0
+//!   slots 1 start s0 feed 2
 //!   level 0 time 1.0 alpha 0.0 sigma 1.0 lambda -inf
 //!   ..
 //!   kernel step_0 (loads 2, scalars 2, noises 0) {
 //!     ..
 //!   }
-//!   call 0 step 0 input s0 time 1.0 at time 1.0 alpha 0.0 sigma 1.0 lambda -inf gives flow scale 1.0 skip 0.0 out 1.0
-//!     branches cond
-//!   launch k0 step 0 loads s0 c0.0 stores s0 scalars 1.0 -0.25 draws
+//!   launch k1 step 0 loads s0 stores f0 f1 scalars draws
+//!   call 0 step 0 input feed time 1.0 at time 1.0 alpha 0.0 sigma 1.0 lambda -inf gives flow scale 1.0 skip 0.0 out 1.0
+//!     branches cond uncond
+//!   launch k0 step 0 loads s0 c0.0 c0.1 stores s0 f0 f1 scalars 1.0 -0.25 0.5 draws
 //!   drop 0
 //!   step 0 s0
 //!   cost evals 4 calls 4 draws 0 launches 4 peak 2 rest 1
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use cranelift_entity::PrimaryMap;
 
 use super::kernel_text::{TextError, parse_kernel};
-use super::plan::{CallOp, Cost, KernelId, LaunchOp, LevelRow, Plan, PlanOp, Slot, Source};
+use super::plan::{CallOp, Cost, Fed, KernelId, LaunchOp, LevelRow, Plan, PlanOp, Slot, Source, Target};
 use crate::arith::trace::Affine;
 use crate::types::Kind;
 
@@ -38,7 +39,8 @@ pub fn print(plan: &Plan) -> String {
     let network = plan.network.as_ref().map(|network| format!(" network {network}")).unwrap_or_default();
     line(&mut out, format_args!("plan {} on {}{network} {{", plan.sampler, plan.schedule));
     let start = plan.start.map(|start| format!(" start {start}")).unwrap_or_default();
-    line(&mut out, format_args!("  slots {}{start}", plan.n_slots));
+    let feed = if plan.n_feeds > 0 { format!(" feed {}", plan.n_feeds) } else { String::new() };
+    line(&mut out, format_args!("  slots {}{start}{feed}", plan.n_slots));
     for input in &plan.inputs {
         line(&mut out, format_args!("  input {input}"));
     }
@@ -81,11 +83,25 @@ fn source_text(source: &Source) -> String {
     }
 }
 
+fn target_text(target: &Target) -> String {
+    match target {
+        Target::Slot(slot) => slot.to_string(),
+        Target::Feed(branch) => format!("f{branch}"),
+    }
+}
+
+fn fed_text(fed: &Fed) -> String {
+    match fed {
+        Fed::Tensor(source) => source_text(source),
+        Fed::Feed => "feed".to_owned(),
+    }
+}
+
 fn op_text(out: &mut String, op: &PlanOp) {
     match op {
         PlanOp::Launch(launch) => {
             let loads: String = launch.loads.iter().map(|load| format!(" {}", source_text(load))).collect();
-            let stores: String = launch.stores.iter().map(|store| format!(" {store}")).collect();
+            let stores: String = launch.stores.iter().map(|store| format!(" {}", target_text(store))).collect();
             let scalars: String = launch.scalars.iter().map(|scalar| format!(" {scalar:?}")).collect();
             let draws: String = launch.draws.iter().map(|draw| format!(" {draw}")).collect();
             let (kernel, step) = (launch.kernel, launch.step);
@@ -109,7 +125,7 @@ fn call_text(out: &mut String, call: &CallOp) {
             "  call {} step {} input {} time {:?} at {} gives {} scale {:?} skip {:?} out {:?}",
             call.call,
             call.step,
-            source_text(&call.input),
+            fed_text(&call.input),
             call.time,
             level_text(&call.level),
             affine.gives,
@@ -214,6 +230,13 @@ impl<'t> Words<'t> {
         Ok(Source::Slot(Slot::from_u32(self.entity(word, "s")?)))
     }
 
+    fn target(&self, word: &str) -> Result<Target, TextError> {
+        match word.starts_with('f') {
+            true => Ok(Target::Feed(self.entity(word, "f")?)),
+            false => Ok(Target::Slot(Slot::from_u32(self.entity(word, "s")?))),
+        }
+    }
+
     fn level(&mut self) -> Result<LevelRow, TextError> {
         Ok(LevelRow {
             time: self.named("time")?,
@@ -266,6 +289,10 @@ impl<'t> Parser<'t> {
             }
             None => None,
         };
+        let n_feeds = match words.words.next_if_eq(&"feed") {
+            Some(_) => words.number()?,
+            None => 0,
+        };
         words.end()?;
         let mut plan = Plan {
             sampler,
@@ -274,6 +301,7 @@ impl<'t> Parser<'t> {
             levels: Vec::new(),
             n_slots,
             start,
+            n_feeds,
             inputs: Vec::new(),
             kernels: PrimaryMap::new(),
             ops: Vec::new(),
@@ -354,7 +382,7 @@ impl<'t> Parser<'t> {
         let step = words.named("step")?;
         words.expect("input")?;
         let word = words.word()?;
-        let input = words.source(word)?;
+        let input = if word == "feed" { Fed::Feed } else { Fed::Tensor(words.source(word)?) };
         let time = words.named("time")?;
         words.expect("at")?;
         let level = words.level()?;
@@ -386,8 +414,7 @@ fn launch(words: &mut Words<'_>) -> Result<LaunchOp, TextError> {
     let loads = words.until("stores").into_iter().map(|word| words.source(word)).collect::<Result<_, _>>()?;
     words.expect("stores")?;
     let stores = words.until("scalars");
-    let stores =
-        stores.into_iter().map(|word| words.entity(word, "s").map(Slot::from_u32)).collect::<Result<_, _>>()?;
+    let stores = stores.into_iter().map(|word| words.target(word)).collect::<Result<_, _>>()?;
     words.expect("scalars")?;
     let scalars = words.until("draws");
     let scalars = words.numbers(scalars)?;

@@ -4,13 +4,15 @@
 //! 2. A slot is read only after it was written; the start slot is written before the run.
 //! 3. An output is read after its call and before it is dropped; a call is dropped at most once.
 //! 4. A launch gives its kernel as many buffers, scalars and draws as it takes, and every scalar is finite.
-//! 5. No two stores of a launch go to one slot.
+//! 5. No two stores of a launch go to one place.
 //! 6. Calls are numbered in order, steps are complete and in order, and every time a network is told is finite.
 //! 7. Every kernel is valid.
+//! 8. The feed has room for every branch, and a call that is fed from it finds one group of rows for each of its
+//!    branches, written since the call before. A call of several branches is always fed from it.
 
 use std::fmt;
 
-use super::plan::{LaunchOp, Plan, PlanOp, Source};
+use super::plan::{CallOp, Fed, LaunchOp, Plan, PlanOp, Source, Target};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ impl std::error::Error for PlanError {}
 struct State<'p> {
     plan: &'p Plan,
     written: Vec<bool>,
+    /// The groups of rows of the feed that were written since the last call.
+    fed: Vec<u32>,
     /// Branches of each call that has been made and not dropped.
     outputs: Vec<Option<u32>>,
     steps: u32,
@@ -53,7 +57,8 @@ pub fn verify(plan: &Plan) -> Result<(), PlanError> {
             message: error.to_string(),
         })?;
     }
-    let mut state = State { plan, written: vec![false; plan.n_slots as usize], outputs: Vec::new(), steps: 0, op: 0 };
+    let written = vec![false; plan.n_slots as usize];
+    let mut state = State { plan, written, fed: Vec::new(), outputs: Vec::new(), steps: 0, op: 0 };
     if let Some(start) = plan.start {
         state.write(start.as_u32())?;
     }
@@ -77,7 +82,7 @@ impl State<'_> {
         match op {
             PlanOp::Launch(launch) => self.launch(launch),
             PlanOp::Call(call) => {
-                self.read(&call.input)?;
+                self.feed(call)?;
                 if call.call as usize != self.outputs.len() || call.branches.is_empty() {
                     return self.fail(6, format!("call {} comes after {} calls", call.call, self.outputs.len()));
                 }
@@ -124,13 +129,35 @@ impl State<'_> {
         for load in &launch.loads {
             self.read(load)?;
         }
-        for (at, slot) in launch.stores.iter().enumerate() {
-            if launch.stores[..at].contains(slot) {
-                return self.fail(5, format!("{slot} is written twice"));
+        for (at, target) in launch.stores.iter().enumerate() {
+            if launch.stores[..at].contains(target) {
+                return self.fail(5, format!("{target:?} is written twice"));
             }
-            self.write(slot.as_u32())?;
+            match target {
+                Target::Slot(slot) => self.write(slot.as_u32())?,
+                Target::Feed(branch) if *branch < self.plan.n_feeds => self.fed.push(*branch),
+                Target::Feed(branch) => {
+                    return self
+                        .fail(8, format!("the feed has {} groups of rows, none of them {branch}", self.plan.n_feeds));
+                }
+            }
         }
         Ok(())
+    }
+
+    fn feed(&mut self, call: &CallOp) -> Result<(), PlanError> {
+        let branches = call.branches.len() as u32;
+        let fed = std::mem::take(&mut self.fed);
+        match &call.input {
+            Fed::Tensor(_) if branches != 1 => {
+                self.fail(8, format!("call {} has {branches} branches and is fed a single tensor", call.call))
+            }
+            Fed::Tensor(source) => self.read(source),
+            Fed::Feed => match (0..branches).find(|branch| !fed.contains(branch)) {
+                Some(branch) => self.fail(8, format!("call {} is fed nothing for branch {branch}", call.call)),
+                None => Ok(()),
+            },
+        }
     }
 
     fn write(&mut self, slot: u32) -> Result<(), PlanError> {

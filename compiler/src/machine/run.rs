@@ -47,11 +47,13 @@ pub struct RunConfig {
     pub levels: Option<GivenLevels>,
     /// Rows and columns of the latent.
     pub size: (i64, i64),
+    /// The network takes another dtype than the state's, so that what it is fed is written for it alone.
+    pub cast: bool,
 }
 
 impl Default for RunConfig {
     fn default() -> Self {
-        RunConfig { steps: None, levels: None, size: (1, 1) }
+        RunConfig { steps: None, levels: None, size: (1, 1), cast: false }
     }
 }
 

@@ -8,12 +8,12 @@ use super::fuse::{Fused, fuse};
 use super::{Traced, row};
 use crate::arith::trace::{Node, NodeKind, Tape};
 use crate::ir::kernel::{Kernel, KernelKey};
-use crate::ir::plan::{CallOp, Cost, KernelId, LaunchOp, Plan, PlanOp, Slot, Source};
+use crate::ir::plan::{CallOp, Cost, Fed, KernelId, LaunchOp, Plan, PlanOp, Slot, Source, Target};
 
 /// The order of things, before buffers are given.
 enum Event {
-    Launch { fused: Fused, stores: Vec<Node>, step: u32 },
-    Call { batch: u32, step: u32 },
+    Launch { fused: Fused, stores: Vec<Node>, feeds: u32, step: u32 },
+    Call { batch: u32, fed: bool, step: u32 },
     Step(u32),
     Emit(usize),
 }
@@ -22,7 +22,9 @@ enum Event {
 pub(super) fn assign(traced: &Traced, segments: &Segments, network: Option<Arc<str>>) -> Plan {
     let tape = &traced.tape;
     let events = events(tape, segments);
-    let mut lay = Layout::new(tape, &events);
+    let n_feeds = segments.segments.iter().filter_map(|segment| segment.feed).map(|(_, branches)| branches).max();
+    let n_feeds = n_feeds.unwrap_or(0);
+    let mut lay = Layout::new(tape, &events, n_feeds);
     for (at, event) in events.iter().enumerate() {
         lay.event(at, event);
     }
@@ -33,6 +35,7 @@ pub(super) fn assign(traced: &Traced, segments: &Segments, network: Option<Arc<s
         levels: traced.levels.clone(),
         n_slots: lay.n_slots,
         start: lay.start,
+        n_feeds,
         inputs: inputs(tape),
         kernels: lay.kernels,
         ops: lay.ops,
@@ -57,12 +60,13 @@ fn events(tape: &Tape, segments: &Segments) -> Vec<Event> {
     let mut events = Vec::new();
     for (index, segment) in segments.segments.iter().enumerate() {
         let step = index.checked_sub(1).map_or(0, |before| steps_of_batches[before]);
-        if !segment.stores.is_empty() {
-            events.push(Event::Launch { fused: fuse(segment), stores: segment.stores.clone(), step });
+        let feeds = segment.feed.map_or(0, |(_, branches)| branches);
+        if !segment.stores.is_empty() || feeds > 0 {
+            events.push(Event::Launch { fused: fuse(segment), stores: segment.stores.clone(), feeds, step });
         }
         events.extend(told(tape, segments, index));
         if let Some(step) = steps_of_batches.get(index) {
-            events.push(Event::Call { batch: index as u32, step: *step });
+            events.push(Event::Call { batch: index as u32, fed: feeds > 0, step: *step });
         }
     }
     events
@@ -99,6 +103,7 @@ struct Layout<'t> {
     /// The last event that reads each batch's outputs.
     last_output: Vec<usize>,
     live_outputs: u32,
+    n_feeds: u32,
     slots: HashMap<Node, Slot>,
     free: Vec<Slot>,
     n_slots: u32,
@@ -111,12 +116,13 @@ struct Layout<'t> {
 }
 
 impl<'t> Layout<'t> {
-    fn new(tape: &'t Tape, events: &[Event]) -> Self {
+    fn new(tape: &'t Tape, events: &[Event], n_feeds: u32) -> Self {
         let mut lay = Layout {
             tape,
             last_read: HashMap::new(),
             last_output: vec![0; tape.batches.len()],
             live_outputs: 0,
+            n_feeds,
             slots: HashMap::new(),
             free: Vec::new(),
             n_slots: 0,
@@ -134,8 +140,10 @@ impl<'t> Layout<'t> {
                     // A tensor that nothing reads again dies where it is made.
                     stores.iter().for_each(|node| lay.read(*node, at));
                 }
-                Event::Call { batch, .. } => {
-                    lay.read(tape.calls[tape.batches[*batch as usize].first].input, at);
+                Event::Call { batch, fed, .. } => {
+                    if !fed {
+                        lay.read(tape.calls[tape.batches[*batch as usize].first].input, at);
+                    }
                     lay.last_output[*batch as usize] = at;
                 }
                 Event::Step(step) => lay.read(tape.steps[*step as usize], at),
@@ -174,8 +182,8 @@ impl<'t> Layout<'t> {
 
     fn event(&mut self, at: usize, event: &Event) {
         match event {
-            Event::Launch { fused, stores, step } => self.launch(at, fused, stores, *step),
-            Event::Call { batch, step } => self.call(*batch, *step),
+            Event::Launch { fused, stores, feeds, step } => self.launch(at, fused, stores, *feeds, *step),
+            Event::Call { batch, fed, step } => self.call(*batch, *fed, *step),
             Event::Step(step) => {
                 let x = self.source(self.tape.steps[*step as usize]);
                 self.cost.rest_buffers = self.cost.rest_buffers.max(self.live_slots() + self.live_outputs);
@@ -190,7 +198,7 @@ impl<'t> Layout<'t> {
         self.release(at);
     }
 
-    fn launch(&mut self, at: usize, fused: &Fused, stores: &[Node], step: u32) {
+    fn launch(&mut self, at: usize, fused: &Fused, stores: &[Node], feeds: u32, step: u32) {
         let loads = fused.loads.iter().map(|node| self.source(*node)).collect();
         // A buffer that is read here for the last time may be written here: a kernel reads an element before it
         // writes it.
@@ -199,15 +207,13 @@ impl<'t> Layout<'t> {
                 self.free.extend(self.slots.remove(node));
             }
         }
-        let stores: Vec<Slot> = stores
-            .iter()
-            .map(|node| {
-                let slot = self.take();
-                self.slots.insert(*node, slot);
-                slot
-            })
-            .collect();
-        self.cost.peak_buffers = self.cost.peak_buffers.max(self.live_slots() + self.live_outputs);
+        let slots = stores.iter().map(|node| {
+            let slot = self.take();
+            self.slots.insert(*node, slot);
+            Target::Slot(slot)
+        });
+        let stores: Vec<Target> = slots.chain((0..feeds).map(Target::Feed)).collect();
+        self.cost.peak_buffers = self.cost.peak_buffers.max(self.live_buffers());
         self.cost.launches += 1;
         self.drawn.extend(&fused.draws);
         self.cost.draws = self.drawn.len() as u32;
@@ -228,17 +234,17 @@ impl<'t> Layout<'t> {
         id
     }
 
-    fn call(&mut self, batch: u32, step: u32) {
+    fn call(&mut self, batch: u32, fed: bool, step: u32) {
         let group = &self.tape.batches[batch as usize];
         let first = &self.tape.calls[group.first];
         let branches = group.branches.clone();
         self.cost.calls += 1;
         self.cost.evals += branches.len() as u32;
         self.live_outputs += branches.len() as u32;
-        self.cost.peak_buffers = self.cost.peak_buffers.max(self.live_slots() + self.live_outputs);
+        self.cost.peak_buffers = self.cost.peak_buffers.max(self.live_buffers());
         self.ops.push(PlanOp::Call(CallOp {
             call: batch,
-            input: self.source(first.input),
+            input: if fed { Fed::Feed } else { Fed::Tensor(self.source(first.input)) },
             branches,
             time: first.call.time,
             level: row(&first.call.level, first.call.level.time.unwrap_or(f64::NAN)),
@@ -246,6 +252,10 @@ impl<'t> Layout<'t> {
             args: first.call.args.clone(),
             step,
         }));
+    }
+
+    fn live_buffers(&self) -> u32 {
+        self.live_slots() + self.live_outputs + self.n_feeds
     }
 
     fn live_slots(&self) -> u32 {

@@ -27,6 +27,8 @@ pub(super) enum Term {
 pub(super) struct Segment {
     /// Tensors that get buffers.
     pub(super) stores: Vec<Node>,
+    /// What the next call is fed through the feed, and for how many branches.
+    pub(super) feed: Option<(Node, u32)>,
     /// Sums and operations computed here.
     pub(super) exprs: Vec<(Node, Expr)>,
 }
@@ -60,8 +62,9 @@ struct Cut<'t> {
     wanted: Vec<Vec<Node>>,
 }
 
-/// Cuts a tape.
-pub(super) fn cut(tape: &Tape) -> Segments {
+/// Cuts a tape. Calls of several branches, and all calls if the network's dtype is another (`cast`), are fed what the
+/// segment before writes for them; the others read a tensor as it stands.
+pub(super) fn cut(tape: &Tape, cast: bool) -> Segments {
     let ready = ready(tape);
     let mut kept: SecondaryMap<Node, bool> = SecondaryMap::new();
     for node in tape.kept.iter().chain(&tape.steps) {
@@ -72,12 +75,16 @@ pub(super) fn cut(tape: &Tape) -> Segments {
     for node in tape.steps.iter().chain(tape.emits.iter().map(|(_, node, _)| node)) {
         ctx.want(*node, ctx.ready[*node]);
     }
-    for (index, batch) in tape.batches.iter().enumerate() {
-        ctx.want_input(tape.calls[batch.first].input, index as u32);
-    }
     let mut segments = vec![Segment::default(); calls + 1];
+    for (index, batch) in tape.batches.iter().enumerate() {
+        let (input, branches) = (tape.calls[batch.first].input, batch.branches.len() as u32);
+        match cast || branches > 1 {
+            true => segments[index].feed = Some((input, branches)),
+            false => ctx.want_input(input, index as u32),
+        }
+    }
     for index in (0..=calls).rev() {
-        segments[index] = ctx.segment(index as u32);
+        ctx.segment(index as u32, &mut segments[index]);
     }
     Segments { segments, ready: ctx.ready }
 }
@@ -123,16 +130,26 @@ impl Cut<'_> {
         }
     }
 
-    fn segment(&mut self, index: u32) -> Segment {
-        let stores = self.wanted[index as usize].clone();
-        let mut exprs = Vec::new();
-        for node in &stores {
-            self.compute(*node, index, &mut exprs);
+    fn segment(&mut self, index: u32, segment: &mut Segment) {
+        if let Some((input, _)) = segment.feed {
+            self.compute_feed(input, index, &mut segment.exprs);
+        }
+        segment.stores = std::mem::take(&mut self.wanted[index as usize]);
+        for node in &segment.stores {
+            self.compute(*node, index, &mut segment.exprs);
         }
         // Tensors in the order they were made, so that like segments make like kernels.
-        let mut stores = stores;
-        stores.sort_unstable();
-        Segment { stores, exprs }
+        segment.stores.sort_unstable();
+    }
+
+    /// What a call is fed: read, where an earlier segment keeps it, and computed here otherwise.
+    fn compute_feed(&mut self, input: Node, at: u32, exprs: &mut Vec<(Node, Expr)>) {
+        let stays = self.kept[input] || matches!(self.tape.nodes[input], NodeKind::Apply { .. });
+        if stays && self.ready[input] < at {
+            self.want(input, self.ready[input]);
+        } else if !self.is_leaf(input) {
+            self.compute(input, at, exprs);
+        }
     }
 
     /// Puts a tensor in terms of what segment `at` reads, operations that it needs first.

@@ -27,13 +27,19 @@ struct Fuse<'s> {
     values: HashMap<Node, Value>,
 }
 
-/// Makes the kernel of a segment that stores something.
+/// Makes the kernel of a segment that stores something: first its tensors, then the feed, once for each branch.
 pub(super) fn fuse(segment: &Segment) -> Fused {
     let fused = Fused { kernel: Kernel::new("step"), loads: Vec::new(), scalars: Vec::new(), draws: Vec::new() };
     let mut ctx = Fuse { segment, fused, reads: HashMap::new(), noises: HashMap::new(), values: HashMap::new() };
     for node in &segment.stores {
         let value = ctx.value(*node);
         ctx.fused.kernel.store(value);
+    }
+    if let Some((input, branches)) = segment.feed {
+        let value = ctx.value(input);
+        (0..branches).for_each(|_| {
+            ctx.fused.kernel.store(value);
+        });
     }
     ctx.fused
 }

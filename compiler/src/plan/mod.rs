@@ -53,7 +53,7 @@ pub fn plan(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result<
             .warnings
             .push(Diagnostic::new(Code::W0513, span, message).help("they are not made; remove the call from the rule"));
     }
-    let segments = cut::cut(&traced.tape);
+    let segments = cut::cut(&traced.tape, config.cast);
     let network = match &program.items[pipeline].body {
         ItemBody::Pipeline(code) => code.network.clone(),
         _ => None,
@@ -153,6 +153,6 @@ pub(crate) fn rest_buffers(tape: &Tape) -> u32 {
         schedule: "".into(),
         warnings: Vec::new(),
     };
-    let segments = cut::cut(&traced.tape);
+    let segments = cut::cut(&traced.tape, false);
     assign::assign(&traced, &segments, None).cost.rest_buffers
 }

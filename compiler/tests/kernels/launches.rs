@@ -2,6 +2,7 @@
 
 use samp_compiler::backend::launch::{Draw, Launch, LaunchError, Load};
 use samp_compiler::backend::noise::{Sequence, fill_normal};
+use samp_compiler::backend::stored::Place;
 use samp_compiler::backend::{Artifact, BLOCK, BackendError, Dtype, Engine, compile};
 use samp_compiler::ir::kernel_text::parse_kernel;
 
@@ -73,9 +74,10 @@ fn blocks_and_threads_do_not_matter() {
     let (whole, _) = run(Engine::best(), &launch, &x);
     let artifact = noisy(Engine::best());
     let (mut out, mut noise) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-    let stores = [out.as_mut_ptr(), noise.as_mut_ptr()];
+    let stores = [out.as_mut_ptr(), noise.as_mut_ptr()].map(Place::of);
+    let loads = [Place::of(x.as_ptr().cast_mut())];
     // SAFETY: all buffers have the launch's size and none overlap.
-    let bound = unsafe { artifact.bind(&launch, &[x.as_ptr()], &stores) }.unwrap();
+    let bound = unsafe { artifact.bind(&launch, &loads, &stores) }.unwrap();
     assert_eq!(bound.n_blocks(), 12);
     std::thread::scope(|scope| {
         for block in (0..12).rev() {

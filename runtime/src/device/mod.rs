@@ -4,11 +4,45 @@
 //! outputs into tensors that the caller owns. It allocates no tensor and copies none.
 //! The first dimension of a tensor counts samples; the rest are the elements of one.
 
+pub mod candle_ops;
 pub mod cpu;
+pub(crate) mod operands;
 
-use candle_core::Tensor;
-use samp_compiler::backend::Dtype;
+use candle_core::{Device, Tensor};
 use samp_compiler::backend::launch::LaunchError;
+use samp_compiler::backend::{Artifact, Dtype};
+
+/// What runs the kernels of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum On {
+    /// The best for the device that the tensors are on: compiled code on the CPU, candle's operations elsewhere.
+    #[default]
+    Tensors,
+    /// Candle's operations, on any device.
+    CandleOps,
+}
+
+/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order.
+///
+/// # Errors
+///
+/// As [`cpu::launch`].
+pub fn launch(
+    on: On,
+    artifact: &Artifact,
+    launch: &TensorLaunch<'_>,
+    loads: &[&Tensor],
+    stores: &[&Tensor],
+) -> Result<(), DeviceError> {
+    let device = stores.first().map_or(&Device::Cpu, |store| store.device());
+    match (on, device) {
+        (On::Tensors, Device::Cpu) => cpu::launch(artifact, launch, loads, stores),
+        (On::CandleOps, _) | (On::Tensors, Device::Cuda(_) | Device::Metal(_)) => {
+            candle_ops::launch(artifact, launch, loads, stores)
+        }
+    }
+}
 
 /// What a kernel is run with, apart from its loads and stores.
 #[derive(Clone, Copy, Debug)]
@@ -65,21 +99,21 @@ impl std::fmt::Display for Role {
 #[non_exhaustive]
 pub enum DeviceError {
     /// A tensor on another device.
-    #[error("expected {role} on the {expected}, found it on {found}")]
+    #[error("expected {role} on {expected}, found it on {found}")]
     Device {
         /// Which tensor.
         role: Role,
         /// The device that runs the kernel.
-        expected: &'static str,
+        expected: String,
         /// The tensor's device.
         found: String,
     },
-    /// A tensor of another type.
+    /// A tensor that holds no floats, or noise of another type than the kernel computes in.
     #[error("expected {role} of {expected}, found {found}")]
     Dtype {
         /// Which tensor.
         role: Role,
-        /// The artifact's type.
+        /// What the kernel computes in.
         expected: Dtype,
         /// The tensor's type.
         found: &'static str,

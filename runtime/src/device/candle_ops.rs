@@ -1,0 +1,208 @@
+//! Kernels through candle's own tensor operations: slow, and on every device that candle has.
+//!
+//! An instruction is one operation of candle, so a kernel is as many launches as it has instructions, each with a new
+//! tensor; outputs are copied into the caller's tensors at the end. What candle queues on the device stays queued:
+//! nothing here waits for it. Noise is made on the host, bit for bit that of the CPU, and sent to the device.
+//!
+//! Results are those of the interpreter, bit for bit (of NaN, only that it is one), with two exceptions: `fma` is
+//! rounded twice, and `exp`, `ln`, `tanh`, `sin` and `cos` are the device's own.
+
+use std::collections::HashSet;
+
+use candle_core::{DType, Device, Tensor};
+use samp_compiler::backend::element::Element;
+use samp_compiler::backend::launch::{self, LaunchError};
+use samp_compiler::backend::noise::{Sequence, fill_normal};
+use samp_compiler::backend::stored::Stored;
+use samp_compiler::backend::{Artifact, Dtype};
+use samp_compiler::ir::kernel::Inst;
+use samp_compiler::ir::op::Op;
+
+use super::operands::{self, candle_dtype};
+use super::{DeviceError, TensorDraw, TensorLaunch};
+
+/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order, on the device that they are on.
+///
+/// # Errors
+///
+/// As [`cpu::launch`](super::cpu::launch), on any device, and whatever candle says.
+pub fn launch(
+    artifact: &Artifact,
+    launch: &TensorLaunch<'_>,
+    loads: &[&Tensor],
+    stores: &[&Tensor],
+) -> Result<(), DeviceError> {
+    match artifact.dtype() {
+        Dtype::F32 => launch_typed::<f32>(artifact, launch, loads, stores),
+        Dtype::F64 => launch_typed::<f64>(artifact, launch, loads, stores),
+    }
+}
+
+/// A value of a kernel.
+#[derive(Clone)]
+enum Value<T> {
+    /// One number for all elements.
+    Scalar(T),
+    /// A number for each element, in the dtype that the kernel computes in.
+    Tensor(Tensor),
+}
+
+fn launch_typed<T: Element>(
+    artifact: &Artifact,
+    launch: &TensorLaunch<'_>,
+    loads: &[&Tensor],
+    stores: &[&Tensor],
+) -> Result<(), DeviceError> {
+    let kernel = artifact.kernel();
+    launch::check_counts(kernel, [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len()])?;
+    let operands = operands::checked(T::DTYPE, launch, loads, stores)?;
+    let n_stores = stores.len();
+    let written: HashSet<usize> = operands[..n_stores].iter().map(|operand| operand.storage).collect();
+    let compute = candle_dtype(T::DTYPE.into());
+    let mut values: Vec<Value<T>> = Vec::with_capacity(kernel.insts.len());
+    for inst in kernel.insts.values() {
+        let value = match inst {
+            Inst::Load(slot) => {
+                let operand = &operands[n_stores + *slot as usize];
+                let load = match written.contains(&operand.storage) {
+                    // What is stored first must not show in what is stored next.
+                    true => operand.tensor.copy()?,
+                    false => operand.tensor.clone(),
+                };
+                Value::Tensor(load.to_dtype(compute)?)
+            }
+            Inst::Scalar(slot) => Value::Scalar(T::from_f64(launch.scalars[*slot as usize])),
+            Inst::Const(number) => Value::Scalar(T::from_f64(*number)),
+            Inst::Noise(slot) => Value::Tensor(match launch.draws[*slot as usize] {
+                TensorDraw::Given(tensor) => tensor.clone(),
+                TensorDraw::Generated { stream, draw } => normals(launch, stores, stream, draw)?.to_dtype(compute)?,
+            }),
+            Inst::Apply { op, args } => {
+                let args: Vec<Value<T>> =
+                    args.as_slice().iter().map(|arg| values[arg.as_u32() as usize].clone()).collect();
+                apply(*op, &args)?
+            }
+        };
+        values.push(value);
+    }
+    for (store, value) in stores.iter().zip(&kernel.stores) {
+        let value = match &values[value.as_u32() as usize] {
+            Value::Scalar(number) => full(*number, store.device())?.broadcast_as(store.shape())?,
+            Value::Tensor(tensor) => tensor.clone(),
+        };
+        write(store, &value)?;
+    }
+    Ok(())
+}
+
+/// Writes a value into the caller's tensor.
+fn write(store: &Tensor, value: &Tensor) -> candle_core::Result<()> {
+    let narrow = match operands::stored(store.dtype()) {
+        // By way of f32, as everywhere.
+        Some(Stored::F16 | Stored::Bf16) => value.to_dtype(DType::F32)?,
+        Some(Stored::F32 | Stored::F64) | None => value.clone(),
+    };
+    let (store, value) = (store.flatten_all()?, narrow.to_dtype(store.dtype())?.contiguous()?.flatten_all()?);
+    store.slice_set(&value, 0, 0)
+}
+
+/// The normals of a draw, made on the host.
+fn normals(launch: &TensorLaunch<'_>, stores: &[&Tensor], stream: u32, draw: u32) -> Result<Tensor, DeviceError> {
+    let (samples, elements) = operands::samples(stores);
+    let mut numbers = vec![0f32; samples * elements];
+    for (row, numbers) in numbers.chunks_mut(elements.max(1)).enumerate() {
+        let sample = u32::try_from(launch.first_sample + row as u64).map_err(|_| {
+            let TensorLaunch { first_sample, .. } = *launch;
+            LaunchError::TooLarge { first_sample, samples, elements }
+        })?;
+        fill_normal(numbers, Sequence { seed: launch.seed, stream, draw, sample });
+    }
+    let (shape, device) =
+        stores.first().map_or_else(|| ((1, 1).into(), Device::Cpu), |s| (s.shape().clone(), s.device().clone()));
+    Ok(Tensor::from_vec(numbers, shape, &device)?)
+}
+
+/// A tensor of one number.
+fn full<T: Element>(number: T, device: &Device) -> candle_core::Result<Tensor> {
+    let tensor = match T::DTYPE {
+        Dtype::F32 => Tensor::full(number.to_f32(), (), device),
+        Dtype::F64 => Tensor::full(number.to_f64(), (), device),
+    };
+    tensor
+}
+
+fn apply<T: Element>(op: Op, args: &[Value<T>]) -> candle_core::Result<Value<T>> {
+    let like = args.iter().find_map(|arg| match arg {
+        Value::Tensor(tensor) => Some(tensor),
+        Value::Scalar(_) => None,
+    });
+    let Some(like) = like else {
+        let number = |k: usize| match args.get(k) {
+            Some(Value::Scalar(number)) => *number,
+            Some(Value::Tensor(_)) | None => T::default(),
+        };
+        let [a, b, c] = [0, 1, 2].map(number);
+        return Ok(Value::Scalar(match op {
+            // Rounded twice, as for tensors.
+            Op::Fma => T::apply(Op::Add, [T::apply(Op::Mul, [a, b, c]), c, c]),
+            op => T::apply(op, [a, b, c]),
+        }));
+    };
+    let tensor = |k: usize| match &args[k] {
+        Value::Tensor(tensor) => Ok(tensor.clone()),
+        Value::Scalar(number) => full(*number, like.device())?.broadcast_as(like.shape()),
+    };
+    Ok(Value::Tensor(match op {
+        Op::Add => add(&args[0], &args[1], like)?,
+        Op::Sub => tensor(0)?.sub(&tensor(1)?)?,
+        Op::Mul => mul(&args[0], &args[1], like)?,
+        Op::Div => tensor(0)?.div(&tensor(1)?)?,
+        Op::Min => select(tensor(0)?.lt(&tensor(1)?)?, tensor(0)?, tensor(1)?)?,
+        Op::Max => select(tensor(0)?.gt(&tensor(1)?)?, tensor(0)?, tensor(1)?)?,
+        Op::Fma => {
+            let product = match (&args[0], &args[1]) {
+                (Value::Scalar(a), Value::Scalar(b)) => Value::Scalar(T::apply(Op::Mul, [*a, *b, *b])),
+                (a, b) => Value::Tensor(mul(a, b, like)?),
+            };
+            add(&product, &args[2], like)?
+        }
+        Op::Neg => tensor(0)?.neg()?,
+        Op::Abs => tensor(0)?.abs()?,
+        Op::Sqrt => tensor(0)?.sqrt()?,
+        Op::Exp => tensor(0)?.exp()?,
+        Op::Ln => tensor(0)?.log()?,
+        Op::Tanh => tensor(0)?.tanh()?,
+        Op::Sin => tensor(0)?.sin()?,
+        Op::Cos => tensor(0)?.cos()?,
+    }))
+}
+
+fn select(condition: Tensor, yes: Tensor, no: Tensor) -> candle_core::Result<Tensor> {
+    condition.where_cond(&yes.contiguous()?, &no.contiguous()?)
+}
+
+/// A product; with a number it is one `affine`, whose sum with minus zero changes nothing.
+fn mul<T: Element>(a: &Value<T>, b: &Value<T>, like: &Tensor) -> candle_core::Result<Tensor> {
+    match (a, b) {
+        (Value::Tensor(a), Value::Tensor(b)) => a.mul(b),
+        (Value::Tensor(tensor), Value::Scalar(number)) | (Value::Scalar(number), Value::Tensor(tensor)) => {
+            tensor.affine(number.to_f64(), -0.0)
+        }
+        (Value::Scalar(a), Value::Scalar(b)) => {
+            full(T::apply(Op::Mul, [*a, *b, *b]), like.device())?.broadcast_as(like.shape())
+        }
+    }
+}
+
+/// A sum; with a number it is one `affine`.
+fn add<T: Element>(a: &Value<T>, b: &Value<T>, like: &Tensor) -> candle_core::Result<Tensor> {
+    match (a, b) {
+        (Value::Tensor(a), Value::Tensor(b)) => a.add(b),
+        (Value::Tensor(tensor), Value::Scalar(number)) | (Value::Scalar(number), Value::Tensor(tensor)) => {
+            tensor.affine(1.0, number.to_f64())
+        }
+        (Value::Scalar(a), Value::Scalar(b)) => {
+            full(T::apply(Op::Add, [*a, *b, *b]), like.device())?.broadcast_as(like.shape())
+        }
+    }
+}

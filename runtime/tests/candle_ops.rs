@@ -1,0 +1,198 @@
+//! Kernels through candle's operations, against the interpreter.
+//!
+//! All operations that IEEE 754 defines are equal bit for bit once `fma` is taken apart; the others are within
+//! [`ULPS`] of the interpreter, which rounds the result of f64.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panic")]
+
+mod common;
+#[path = "../../compiler/tests/kernels/random.rs"]
+mod random;
+
+use candle_core::{DType, Device, Tensor};
+use common::{answer, numbers, pipeline, run, samplers};
+use proptest::prelude::*;
+use samp_compiler::backend::{Artifact, Dtype, Engine, compile};
+use samp_compiler::ir::kernel::{Inst, Kernel};
+use samp_compiler::ir::op::Op;
+use samp_runtime::device::{DeviceError, TensorDraw, TensorLaunch, candle_ops, cpu};
+use samp_runtime::{On, RunOptions};
+
+/// How far candle's elementary functions on the CPU, in f32, may be from the nearest number, in units of the last
+/// place: they are the C library's, and half a unit is the best there is.
+const ULPS: u32 = 2;
+
+const DTYPES: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
+
+type Launcher = fn(&Artifact, &TensorLaunch<'_>, &[&Tensor], &[&Tensor]) -> Result<(), DeviceError>;
+
+/// What a kernel stores, from buffers that only `salt` and their place decide.
+fn outputs(
+    launcher: Launcher,
+    artifact: &Artifact,
+    shape: (usize, usize),
+    dtypes: [DType; 3],
+    in_place: bool,
+) -> Vec<Vec<f64>> {
+    let kernel = artifact.kernel();
+    let buffer = |slot: u32, dtype: DType| {
+        let values = random::numbers(shape.0 * shape.1, slot);
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    };
+    let loads: Vec<Tensor> = (0..kernel.n_loads).map(|slot| buffer(slot, dtypes[slot as usize % 3])).collect();
+    let stores: Vec<Tensor> = (0..kernel.stores.len())
+        .map(|slot| match loads.get(slot).filter(|_| in_place) {
+            Some(load) => load.clone(),
+            None => Tensor::zeros(shape, dtypes[slot % 3], &Device::Cpu).unwrap(),
+        })
+        .collect();
+    let draws: Vec<TensorDraw<'_>> =
+        (0..kernel.n_noises).map(|stream| TensorDraw::Generated { stream, draw: 9 }).collect();
+    let launch = TensorLaunch {
+        scalars: &[0.3, -1.7, 1e-3, 12.5][..kernel.n_scalars as usize],
+        draws: &draws,
+        seed: 1234,
+        first_sample: 2,
+        threads: 1,
+    };
+    let loads: Vec<&Tensor> = loads.iter().collect();
+    let stores: Vec<&Tensor> = stores.iter().collect();
+    launcher(artifact, &launch, &loads, &stores).unwrap();
+    stores.into_iter().map(numbers).collect()
+}
+
+/// The kernel with every `fma` as a product and a sum.
+fn without_fma(kernel: &Kernel) -> Kernel {
+    let mut apart = Kernel::new("apart");
+    (apart.n_loads, apart.n_scalars, apart.n_noises) = (kernel.n_loads, kernel.n_scalars, kernel.n_noises);
+    let mut names = Vec::new();
+    for inst in kernel.insts.values() {
+        let mut inst = inst.clone();
+        inst.args_mut().iter_mut().for_each(|arg| *arg = names[arg.as_u32() as usize]);
+        names.push(match &inst {
+            Inst::Apply { op: Op::Fma, args } => {
+                let [a, b, c] = *args.as_slice() else { panic!("three operands") };
+                let product = apart.apply(Op::Mul, [a, b]);
+                apart.apply(Op::Add, [product, c])
+            }
+            _ => apart.insts.push(inst),
+        });
+    }
+    apart.stores = kernel.stores.iter().map(|value| names[value.as_u32() as usize]).collect();
+    apart
+}
+
+fn same(a: &[Vec<f64>], b: &[Vec<f64>]) -> bool {
+    let same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+    a.iter().flatten().zip(b.iter().flatten()).all(same)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn exact_operations_are_the_interpreter_s(
+        kernel in random::kernels(Op::ALL.iter().copied().filter(|op| op.is_exact()).collect()),
+        samples in 1usize..4,
+        elements in 1usize..1500,
+        dtypes in prop::array::uniform3(prop::sample::select(DTYPES.to_vec())),
+        compute in prop::sample::select(vec![Dtype::F32, Dtype::F64]),
+        in_place: bool,
+    ) {
+        let fused = compile(&kernel, Engine::Interp, compute).unwrap();
+        let apart = compile(&without_fma(&kernel), Engine::Interp, compute).unwrap();
+        let shape = (samples, elements);
+        let found = outputs(candle_ops::launch, &fused, shape, dtypes, in_place);
+        let expected = outputs(cpu::launch, &apart, shape, dtypes, false);
+        prop_assert!(same(&found, &expected), "{kernel}");
+    }
+
+    #[test]
+    fn machine_code_takes_buffers_of_any_type(
+        kernel in random::kernels(Op::ALL.iter().copied().filter(|op| op.is_exact()).collect()),
+        samples in 1usize..4,
+        elements in 1usize..1500,
+        dtypes in prop::array::uniform3(prop::sample::select(DTYPES.to_vec())),
+        compute in prop::sample::select(vec![Dtype::F32, Dtype::F64]),
+        in_place: bool,
+    ) {
+        let kernel = without_fma(&kernel);
+        let machine = compile(&kernel, Engine::best(), compute).unwrap();
+        let interp = compile(&kernel, Engine::Interp, compute).unwrap();
+        let shape = (samples, elements);
+        let found = outputs(cpu::launch, &machine, shape, dtypes, in_place);
+        let expected = outputs(cpu::launch, &interp, shape, dtypes, false);
+        prop_assert!(same(&found, &expected), "{kernel}");
+    }
+}
+
+#[test]
+fn elementary_functions_are_within_their_budget() {
+    for op in Op::ALL.iter().copied().filter(|op| !op.is_exact()) {
+        let mut kernel = Kernel::new(op.name());
+        let x = kernel.load(0);
+        let y = kernel.apply(op, [x]);
+        kernel.store(y);
+        let artifact = compile(&kernel, Engine::Interp, Dtype::F32).unwrap();
+        let f32s = [DType::F32; 3];
+        let found = outputs(candle_ops::launch, &artifact, (3, 5001), f32s, false);
+        let expected = outputs(cpu::launch, &artifact, (3, 5001), f32s, false);
+        for (found, expected) in found[0].iter().zip(&expected[0]) {
+            let (found, expected) = (*found as f32, *expected as f32);
+            let far = found.to_bits().abs_diff(expected.to_bits());
+            let equal = found == expected || (found.is_nan() && expected.is_nan());
+            assert!(equal || far <= ULPS, "{}: {found:e} for {expected:e}", op.name());
+        }
+    }
+}
+
+#[test]
+fn noise_is_the_cpu_s_to_the_bit() {
+    let mut kernel = Kernel::new("noise");
+    let noise = kernel.noise(0);
+    kernel.store(noise);
+    for dtype in [Dtype::F32, Dtype::F64] {
+        let artifact = compile(&kernel, Engine::best(), dtype).unwrap();
+        for shape in [(1, 1), (2, 3), (3, 1025), (5, 4097)] {
+            for stored in DTYPES {
+                let found = outputs(candle_ops::launch, &artifact, shape, [stored; 3], false);
+                assert_eq!(found, outputs(cpu::launch, &artifact, shape, [stored; 3], false));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_sampler_draws_what_compiled_code_draws() {
+    for sampler in samplers() {
+        for guidance in ["plain", "cfg(scale = 2.5)"] {
+            for (dtype, bound) in [(Dtype::F32, 2e-5), (Dtype::F64, 1e-12)] {
+                let compiled = pipeline(sampler, guidance).dtype(dtype).compile().unwrap();
+                let expected = numbers(&run(&compiled, answer, RunOptions::default()));
+                let on = RunOptions { on: On::CandleOps, ..RunOptions::default() };
+                let found = numbers(&run(&compiled, answer, on));
+                let size = expected.iter().fold(1.0, |top: f64, x| top.max(x.abs()));
+                let off = found.iter().zip(&expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
+                assert!(off <= bound * size, "{sampler}, {guidance}, {dtype}: {off:e} of {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_errors() {
+    let mut kernel = Kernel::new("copy");
+    let x = kernel.load(0);
+    kernel.store(x);
+    let artifact = compile(&kernel, Engine::best(), Dtype::F32).unwrap();
+    let zeros = |dtype| Tensor::zeros((2, 3), dtype, &Device::Cpu).unwrap();
+    let launch = TensorLaunch { scalars: &[], draws: &[], seed: 0, first_sample: 0, threads: 1 };
+    let error = |loads: &[&Tensor], stores: &[&Tensor]| {
+        candle_ops::launch(&artifact, &launch, loads, stores).unwrap_err().to_string()
+    };
+    assert_eq!(error(&[], &[&zeros(DType::F32)]), "expected 1 loads, found 0");
+    let bytes = zeros(DType::U8);
+    assert_eq!(error(&[&bytes], &[&zeros(DType::F32)]), "expected load 0 of f32, found u8");
+    let turned = Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap().t().unwrap();
+    assert!(error(&[&turned], &[&zeros(DType::F32)]).starts_with("expected load 0 to be contiguous"));
+}
