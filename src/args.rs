@@ -18,6 +18,8 @@ pub struct Args {
 pub enum Command {
     /// Check files, folders or standard input
     Check(CheckArgs),
+    /// Measure the tests of files, folders or standard input
+    Test(TestArgs),
     /// Run a pipeline and draw its pictures
     Run(RunArgs),
     /// List the standard library
@@ -55,6 +57,17 @@ pub struct CheckArgs {
     /// Also say what was learned of each sampler
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// `sampc test`.
+#[derive(Debug, ClapArgs)]
+pub struct TestArgs {
+    /// Files, folders, or `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// How what is found is written
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
 }
 
 /// Slots and options that replace those of a pipeline.

@@ -175,7 +175,7 @@ fn weak_order(facts: &Facts) -> serde_json::Value {
 }
 
 /// The files that arguments name, folders opened, in order.
-fn files(paths: &[String]) -> Result<Vec<String>, Failed> {
+pub fn files(paths: &[String]) -> Result<Vec<String>, Failed> {
     let mut files = Vec::new();
     for path in paths {
         if path != "-" && Path::new(path).is_dir() {
@@ -207,7 +207,7 @@ fn collect(folder: &Path, files: &mut Vec<String>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn text_of(path: &str) -> Result<String, String> {
+pub fn text_of(path: &str) -> Result<String, String> {
     if path != "-" {
         return samp_runtime::read_text(path);
     }

@@ -13,6 +13,7 @@ mod picture;
 mod report;
 mod request;
 mod run;
+mod test;
 mod trace;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ fn dispatch(args: &Args) -> Result<ExitCode, Failed> {
     match &args.command {
         Command::Check(check) => check::check(check),
         Command::Run(run) => run::run(run),
+        Command::Test(test) => test::test(test),
         Command::List(list) => list::list(list),
         Command::Explain(explain) => explain::explain(explain),
         Command::Emit(emit) => emit::emit(emit),

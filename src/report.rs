@@ -64,6 +64,12 @@ pub fn paint(text: &str, code: u8) -> String {
     if color() { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
+/// The same for standard output.
+pub fn paint_out(text: &str, code: u8) -> String {
+    let color = std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal();
+    if color { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
 /// Writes diagnostics to where their format goes: people read standard error, programs standard output.
 pub fn write(diagnostics: &[Diagnostic], sources: &SourceMap, format: Format) {
     match format {

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
-use samp_lang::ast::ClaimKind;
+use samp_lang::ast::{BinaryOp, ClaimKind};
 use samp_lang::source::Span;
 
 use crate::builtins::Builtin;
 use crate::rate::Rate;
 use crate::types::{ItemSort, Kind, Ty};
-pub use crate::words::{Coordinate, Family, Operator, Position, Reduce, Slot};
+pub use crate::words::{Coordinate, Family, Measure, Operator, Position, Reduce, Slot};
 
 /// A named value of an item or function.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +34,11 @@ entity_impl!(FnId, "fn");
 pub struct ConstId(u32);
 entity_impl!(ConstId, "const");
 
+/// A test.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TestId(u32);
+entity_impl!(TestId, "test");
+
 /// Everything that was checked.
 #[derive(Debug, Default)]
 pub struct Hir {
@@ -43,6 +48,8 @@ pub struct Hir {
     pub fns: PrimaryMap<FnId, Function>,
     /// Constants.
     pub consts: PrimaryMap<ConstId, Constant>,
+    /// Tests.
+    pub tests: PrimaryMap<TestId, Test>,
 }
 
 /// A named value.
@@ -299,6 +306,30 @@ pub struct Constant {
     pub frame: Frame,
 }
 
+/// Claims to measure.
+#[derive(Debug)]
+pub struct Test {
+    /// What it says it tests.
+    pub name: Arc<str>,
+    /// Where it begins.
+    pub span: Span,
+    /// What it names inside.
+    pub frame: Frame,
+    /// What it claims.
+    pub expects: Vec<Expect>,
+}
+
+/// A claim of a test.
+#[derive(Debug)]
+pub struct Expect {
+    /// Where it stands.
+    pub span: Span,
+    /// The comparison, of two values; a condition alone is one value.
+    pub op: Option<BinaryOp>,
+    /// The values.
+    pub values: Vec<Expr>,
+}
+
 /// Statements and a value.
 #[derive(Debug, Default)]
 pub struct Block {
@@ -537,6 +568,8 @@ pub enum ExprKind {
         /// Why.
         reason: Arc<str>,
     },
+    /// What is measured of items.
+    Measure(Measure, Vec<Expr>),
     /// Already reported.
     Error,
 }

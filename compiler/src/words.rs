@@ -3,7 +3,7 @@
 //! Each is an enumeration with a table of its words, from which printing and parsing follow.
 
 use crate::rate::Rate;
-use crate::types::Ty;
+use crate::types::{ItemSort, Ty};
 
 /// An enumeration whose variants have a word each.
 macro_rules! words {
@@ -191,5 +191,55 @@ words! {
         Min "min",
         /// The largest.
         Max "max",
+    }
+}
+
+words! {
+    /// What a test measures.
+    Measure {
+        /// The order of a sampler's formula.
+        Order "order",
+        /// Evaluations of the network: in a step of a sampler, in a run of a pipeline.
+        Evals "evals",
+        /// Draws that are made, likewise.
+        Draws "draws",
+        /// Latent-sized buffers that live between the steps of a sampler.
+        Buffers "buffers",
+        /// Calls of the network in a run of a pipeline; the branches of one sample are one call.
+        Calls "calls",
+        /// Steps of a pipeline.
+        Steps "steps",
+        /// Levels of a pipeline.
+        Levels "levels",
+        /// Whether two samplers give the same samples, or two grids the same levels.
+        Same "same",
+    }
+}
+
+impl Measure {
+    /// What it may be asked of.
+    pub fn sorts(self) -> &'static [ItemSort] {
+        match self {
+            Measure::Order | Measure::Buffers => &[ItemSort::Sampler],
+            Measure::Evals | Measure::Draws => &[ItemSort::Sampler, ItemSort::Pipeline],
+            Measure::Calls | Measure::Steps | Measure::Levels => &[ItemSort::Pipeline],
+            Measure::Same => &[ItemSort::Sampler, ItemSort::Grid],
+        }
+    }
+
+    /// How many items it compares or looks at.
+    pub fn arity(self) -> usize {
+        if self == Measure::Same { 2 } else { 1 }
+    }
+
+    /// What it gives.
+    pub fn ty(self) -> Ty {
+        match self {
+            Measure::Same => Ty::Bool,
+            Measure::Levels => Ty::Level.list(),
+            Measure::Order | Measure::Evals | Measure::Draws | Measure::Buffers | Measure::Calls | Measure::Steps => {
+                Ty::Int
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use samp_compiler::check::Checker;
 use samp_compiler::library::{Library, UnitId};
-use samp_compiler::prove::prove;
+use samp_compiler::prove::{prove, test};
 use samp_lang::diag::Diagnostic;
 use samp_lang::source::{FileId, SourceMap};
 
@@ -26,7 +26,7 @@ impl Checked {
     }
 }
 
-/// Does what `sampc check` does with a file of this text and name; files that it imports are read from the disk.
+/// Does what `sampc check` and `sampc test` do with a file of this text and name; files that it imports are read from the disk.
 pub fn check(name: &str, text: &str) -> Checked {
     let loader = |path: &str| samp_runtime::read_text(path);
     let mut checker = Checker::new(Library::new(&loader));
@@ -41,6 +41,8 @@ fn check_unit(checker: &mut Checker<'_>, unit: UnitId) -> Vec<Diagnostic> {
     let mut found = checker.all_diagnostics();
     if !checker.has_errors() {
         found.extend(prove(checker, unit, &items).into_iter().flat_map(|report| report.diagnostics));
+        let tests = checker.tests(unit);
+        found.extend(test(checker, unit, &tests).into_iter().flat_map(|test| test.diagnostics));
     }
     found
 }

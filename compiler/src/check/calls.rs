@@ -11,7 +11,7 @@ use super::scope::{Place, Role, Scope};
 use super::types::error_expr;
 use super::{Checked, Checker, did_you_mean};
 use crate::builtins::{Accepts, Builtin, Gives, UNSUPPORTED};
-use crate::hir::{Bounds, Coordinate, Expr, ExprKind, FnId, ItemId, Operator, Position, Reduce};
+use crate::hir::{Bounds, Coordinate, Expr, ExprKind, FnId, ItemId, Measure, Operator, Position, Reduce};
 use crate::library::Namespace;
 use crate::rate::Rate;
 use crate::types::{ItemSort, Kind, Ty};
@@ -98,7 +98,7 @@ impl Checker<'_> {
                     let value = make(callee.span, ty, Rate::Const, ExprKind::Const(id));
                     self.apply(scope, value, &split, span)
                 }
-                Some(Checked::Item(_) | Checked::Wrong) | None => error_expr(span),
+                Some(Checked::Item(_) | Checked::Test(_) | Checked::Wrong) | None => error_expr(span),
             };
         }
         let position = Position::from_name(name).is_some_and(|position| scope.place.has(position));
@@ -123,6 +123,9 @@ impl Checker<'_> {
         }
         if let Some(kind) = Kind::from_name(name).filter(|kind| kind.is_prediction()) {
             return Some(self.predict(scope, kind, split, span));
+        }
+        if let Some(measure) = Measure::from_name(name).filter(|_| scope.place == Place::Test) {
+            return Some(self.measure(scope, measure, split, span));
         }
         match name {
             "level" => return Some(self.make_level(scope, split, span)),
@@ -451,7 +454,7 @@ impl Checker<'_> {
         let found = self.lib.find(scope.unit, Namespace::Item(sort), name)?;
         match self.reference(found, Some(span))? {
             Checked::Item(item) => Some(item),
-            Checked::Fn(_) | Checked::Const(_) | Checked::Wrong => None,
+            Checked::Fn(_) | Checked::Const(_) | Checked::Test(_) | Checked::Wrong => None,
         }
     }
 

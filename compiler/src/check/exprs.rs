@@ -109,7 +109,7 @@ impl Checker<'_> {
                 self.report(found.help(format!("call it, `{name}(..)`, or wrap it: `fn(r) {{ {name}(r) }}`")));
                 error_expr(span)
             }
-            Some(Checked::Item(_) | Checked::Wrong) | None => error_expr(span),
+            Some(Checked::Item(_) | Checked::Test(_) | Checked::Wrong) | None => error_expr(span),
         }
     }
 

@@ -11,6 +11,7 @@ mod predictions;
 mod rules;
 mod scope;
 mod stmts;
+mod tests;
 mod types;
 
 pub(crate) use calls::{constant, outside};
@@ -22,7 +23,7 @@ use samp_lang::ast::{self, ItemKind};
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
-use crate::hir::{ConstId, FnId, Hir, ItemId};
+use crate::hir::{ConstId, FnId, Hir, ItemId, TestId};
 use crate::library::{ItemRef, Library, Namespace, UnitId};
 use crate::types::ItemSort;
 
@@ -32,6 +33,7 @@ pub(crate) enum Checked {
     Item(ItemId),
     Fn(FnId),
     Const(ConstId),
+    Test(TestId),
     /// Reported.
     Wrong,
 }
@@ -73,6 +75,16 @@ impl<'l> Checker<'l> {
         items
     }
 
+    /// The tests of a file, checked.
+    pub fn tests(&mut self, unit: UnitId) -> Vec<TestId> {
+        let module = self.lib.module(unit);
+        let all = (0..module.items.len()).filter_map(|index| match self.reference(ItemRef { unit, index }, None) {
+            Some(Checked::Test(test)) => Some(test),
+            _ => None,
+        });
+        all.collect()
+    }
+
     /// An item that did not parse is missing: names that are not found may be its, and are no mistakes of their own.
     fn drop_consequences(&mut self, unit: UnitId, before: usize) {
         let file = self.lib.file(unit);
@@ -93,7 +105,7 @@ impl<'l> Checker<'l> {
         let found = self.lib.find(unit, Namespace::Item(sort), name)?;
         match self.reference(found, None)? {
             Checked::Item(item) => Some(item),
-            Checked::Fn(_) | Checked::Const(_) | Checked::Wrong => None,
+            Checked::Fn(_) | Checked::Const(_) | Checked::Test(_) | Checked::Wrong => None,
         }
     }
 
@@ -154,10 +166,7 @@ impl<'l> Checker<'l> {
                 self.unsupported(item.name.span, "functions of the host");
                 None
             }
-            ItemKind::Test(_) => {
-                self.unsupported(item.span.at_start(), "`test` items");
-                None
-            }
+            ItemKind::Test(test) => Some(Checked::Test(self.check_test(unit, item.span.at_start(), test))),
         }
     }
 

@@ -88,7 +88,7 @@ impl Checker<'_> {
     pub(crate) fn predict(&mut self, scope: &mut Scope, kind: Kind, args: &Args<'_>, span: Span) -> Expr {
         if matches!(
             scope.place,
-            Place::Const | Place::Grid | Place::Schedule | Place::Pipeline | Place::Start | Place::Model
+            Place::Const | Place::Grid | Place::Schedule | Place::Pipeline | Place::Start | Place::Model | Place::Test
         ) {
             let message = format!("`{kind}` is a model call, and there is no model here");
             self.error(Code::E0101, span, message);

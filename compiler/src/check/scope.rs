@@ -38,13 +38,14 @@ pub(crate) enum Place {
     Pipeline,
     /// The `start` of a pipeline, where the grid is known.
     Start,
+    Test,
 }
 
 impl Place {
     /// The latest rate of the scalars in such a body.
     pub(crate) fn rate(self) -> Rate {
         match self {
-            Place::Const | Place::Schedule | Place::Grid | Place::Pipeline | Place::Start => Rate::Plan,
+            Place::Const | Place::Schedule | Place::Grid | Place::Pipeline | Place::Start | Place::Test => Rate::Plan,
             Place::Fn | Place::Model | Place::Guidance | Place::Sampler => Rate::Step,
         }
     }

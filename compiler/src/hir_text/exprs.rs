@@ -141,6 +141,7 @@ impl Text<'_> {
                 let level = level.as_ref().map_or(String::new(), |level| format!(" at {}", one(level)));
                 format!("cast({}, {kind}{level}, {reason:?})", one(value))
             }
+            ExprKind::Measure(measure, args) => format!("measure {}({})", measure.name(), all(args)),
             ExprKind::Error => "error".to_owned(),
         }
     }

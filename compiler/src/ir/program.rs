@@ -12,7 +12,7 @@ use samp_lang::source::Span;
 
 pub use super::entities::Value;
 use crate::builtins::Builtin;
-use crate::hir::{Coordinate, Family, Operator, Position, Reduce, Slot};
+use crate::hir::{Coordinate, Family, Measure, Operator, Position, Reduce, Slot};
 use crate::rate::Rate;
 use crate::types::{ItemSort, Kind, Ty};
 
@@ -261,6 +261,8 @@ pub enum Op {
         /// An upper end is given, and whether it belongs to the range.
         high: Option<bool>,
     },
+    /// What is measured of items.
+    Measure(Measure),
     /// An item with some options bound.
     Item {
         /// The item.
@@ -507,6 +509,7 @@ impl Op {
             Op::Set => "set",
             Op::Emit(_) => "emit",
             Op::Require => "require",
+            Op::Measure(_) => "measure",
             Op::Return => "return",
         }
     }

@@ -43,6 +43,10 @@ impl Lower<'_> {
                 let otherwise = b.block(|b| Some(self.expr(b, right)));
                 b.emit(Op::If, vec![left], vec![yes, otherwise], out, span)
             }
+            ExprKind::Measure(measure, args) => {
+                let args = self.exprs(b, args);
+                b.emit(Op::Measure(*measure), args, vec![], out, span)
+            }
             ExprKind::Builtin(builtin, args) => {
                 let args = self.exprs(b, args);
                 b.emit(Op::Builtin(*builtin), args, vec![], out, span)

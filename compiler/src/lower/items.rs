@@ -201,6 +201,17 @@ impl<'h> Lower<'h> {
         PipelineCode { inputs, slots, start, network: pipeline.network.clone() }
     }
 
+    /// The functions of the values of each claim.
+    pub(crate) fn test(&mut self, test: &'h hir::Test) -> Vec<Vec<Func>> {
+        let value = |value: &'h Expr| {
+            let mut b = Builder::new("expect".to_owned(), &test.frame);
+            let result = self.expr(&mut b, value);
+            self.program.funcs.push(b.finish(Some(result)))
+        };
+        let mut value = value;
+        test.expects.iter().map(|expect| expect.values.iter().map(&mut value).collect()).collect()
+    }
+
     pub(crate) fn function(&mut self, id: hir::FnId) -> FnCode {
         if let Some(code) = self.fns.get(&id) {
             return code.clone();

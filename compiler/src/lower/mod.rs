@@ -28,6 +28,15 @@ pub fn lower(hir: &Hir, items: &[hir::ItemId]) -> Lowered {
     Lowered { program: ctx.program, items }
 }
 
+/// Lowers tests, and items that they are measured with: for each claim of each test the functions of its values.
+pub fn lower_tests(hir: &Hir, tests: &[hir::TestId], items: &[hir::ItemId]) -> (Lowered, Vec<Vec<Vec<Func>>>) {
+    let mut ctx =
+        Lower { hir, program: Program::default(), items: HashMap::new(), fns: HashMap::new(), consts: HashMap::new() };
+    let claims = tests.iter().map(|test| ctx.test(&hir.tests[*test])).collect();
+    let items = items.iter().map(|item| ctx.item(*item)).collect();
+    (Lowered { program: ctx.program, items }, claims)
+}
+
 pub(crate) struct Lower<'h> {
     hir: &'h Hir,
     program: Program,

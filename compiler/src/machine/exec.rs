@@ -233,6 +233,11 @@ impl<'p, A: Arith> Machine<'p, A> {
                     opened: OnceCell::new(),
                 }))
             }
+            Op::Measure(measure) => {
+                let items: Vec<_> = args.iter().filter_map(Value::item).collect();
+                let gauge = self.gauge.clone().ok_or_else(|| internal(span, "a measure outside of a test"))?;
+                gauge.measure(*measure, &items, span)?
+            }
             Op::RunGrid => match (&args[0], &args[1]) {
                 (Value::Item(grid), Value::Int(n)) => Value::List(self.run_grid(grid, *n, span)?),
                 _ => return Err(internal(span, "a grid that is none")),

@@ -23,12 +23,14 @@ use std::sync::Arc;
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
+pub use predict::ONLY_BRANCH;
 pub use run::{GivenLevel, GivenLevels, RunConfig, Setup};
 pub use value::{ItemValue, Tensor, Value};
 
 use crate::arith::{Arith, Real};
 use crate::ir::program::{Func, ItemRef, Program};
 use crate::types::Kind;
+use crate::words::Measure;
 use level::Level;
 use schedule::Schedule;
 
@@ -64,6 +66,14 @@ pub struct Machine<'p, A: Arith> {
     binding: Option<Span>,
     /// The outermost call of a function in the body of the rule that runs.
     called: Option<Span>,
+    /// Measures items, where a test asks for it.
+    pub(crate) gauge: Option<Rc<dyn Gauge<A> + 'p>>,
+}
+
+/// Measures items for tests.
+pub(crate) trait Gauge<A: Arith> {
+    /// What is found of these items; an error says why nothing is.
+    fn measure(&self, measure: Measure, items: &[Rc<ItemValue<A>>], span: Span) -> Result<Value<A>>;
 }
 
 /// What a run has spent.
@@ -157,6 +167,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             opening: Rc::from(""),
             binding: None,
             called: None,
+            gauge: None,
         }
     }
 

@@ -74,12 +74,17 @@ pub struct Setup<A: Arith> {
 impl<'p, A: Arith> Machine<'p, A> {
     /// Fills the slots and makes the grid.
     pub fn set_up(&mut self, pipeline: ItemRef, config: &RunConfig) -> Result<Setup<A>> {
+        self.set_up_with(pipeline, Vec::new(), config)
+    }
+
+    /// The same for a pipeline with some options given.
+    pub fn set_up_with(&mut self, pipeline: ItemRef, mut given: Vec<Value<A>>, config: &RunConfig) -> Result<Setup<A>> {
         let program = self.program;
         let item = &program.items[pipeline];
         let span = item.span.0;
         let ItemBody::Pipeline(code) = &item.body else { return Err(internal(span, "a pipeline that is none")) };
         (self.at.height, self.at.width) = config.size;
-        let given = vec![Value::None; item.options.len()];
+        given.resize(item.options.len(), Value::None);
         let Value::List(options) = self.call(item.bind, given, span)? else {
             return Err(internal(span, "options that are no list"));
         };
@@ -249,6 +254,11 @@ impl<'p, A: Arith> Machine<'p, A> {
     ) -> Result<A::Tensor> {
         let asked = levels.len() as i64 - 1;
         self.run(&Setup { levels, sampler: sampler.clone(), asked, start: None, warnings: Vec::new() }, x, observe)
+    }
+
+    /// The value of a function without parameters.
+    pub fn evaluate(&mut self, func: crate::ir::program::Func, span: Span) -> Result<Value<A>> {
+        self.call(func, Vec::new(), span)
     }
 
     /// An option of an item, by its place.

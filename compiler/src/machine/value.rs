@@ -56,6 +56,16 @@ impl<A: Arith> Clone for Value<A> {
     }
 }
 
+impl<A: Arith> Value<A> {
+    /// An item.
+    pub fn item(&self) -> Option<Rc<ItemValue<A>>> {
+        match self {
+            Value::Item(item) => Some(item.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// A tensor, with what is known of it.
 pub struct Tensor<A: Arith> {
     /// What it is in the arithmetic.

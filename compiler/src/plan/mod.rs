@@ -15,7 +15,7 @@ use crate::arith::trace::{Node, NodeKind, Tape};
 use crate::ir::plan::{LevelRow, Plan, PlanOp};
 use crate::ir::program::{ItemBody, ItemRef, Program};
 use crate::machine::level::Level;
-use crate::machine::{Machine, Result, RunConfig};
+use crate::machine::{Machine, Result, RunConfig, Value};
 use crate::pass;
 use crate::types::Kind;
 
@@ -44,7 +44,17 @@ pub struct Traced {
 
 /// Plans a run of a pipeline.
 pub fn plan(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result<Planned> {
-    let mut traced = trace(program, pipeline, config)?;
+    plan_with(program, pipeline, Vec::new(), config)
+}
+
+/// The same for a pipeline with some options given.
+pub(crate) fn plan_with(
+    program: &Program,
+    pipeline: ItemRef,
+    given: Vec<Value<Tape>>,
+    config: &RunConfig,
+) -> Result<Planned> {
+    let mut traced = trace(program, pipeline, given, config)?;
     pass::run_all(&mut traced.tape);
     if traced.tape.unread > 0 {
         let span = program.items[pipeline].span.0;
@@ -80,7 +90,7 @@ fn not_finite(plan: &Plan) -> Option<u32> {
 }
 
 /// Traces a run of a pipeline.
-pub fn trace(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result<Traced> {
+fn trace(program: &Program, pipeline: ItemRef, given: Vec<Value<Tape>>, config: &RunConfig) -> Result<Traced> {
     let mut machine = Machine::new(program, Tape::default());
     if let ItemBody::Pipeline(code) = &program.items[pipeline].body {
         for name in &code.inputs {
@@ -96,7 +106,7 @@ pub fn trace(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result
             }
         }
     }
-    let setup = machine.set_up(pipeline, config)?;
+    let setup = machine.set_up_with(pipeline, given, config)?;
     let start = match &setup.start {
         Some(start) => start.data,
         None => {

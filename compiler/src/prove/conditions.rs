@@ -158,6 +158,16 @@ impl<'p> Bench<'p> {
         first.into_iter().collect()
     }
 
+    /// The levels of a grid on a schedule.
+    pub(super) fn levels_on(
+        &self,
+        schedule: ItemRef,
+        grid: &Rc<ItemValue<Tape>>,
+        n: i64,
+    ) -> Result<Vec<Rc<Level<f64>>>> {
+        self.machine(schedule)?.levels_of(grid, n)
+    }
+
     /// Asks a model on every family; one that none can ask is wrong, and so is one that is not affine.
     pub(super) fn asked(&self, code: ItemRef) -> Vec<Diagnostic> {
         if self.needs_options(code) {

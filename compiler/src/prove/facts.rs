@@ -35,7 +35,8 @@ pub struct Facts {
     pub moments: Option<super::Moments>,
 }
 
-const STEPS: usize = 10;
+/// Steps of the run that is counted.
+pub(super) const STEPS: usize = 10;
 
 /// Counts what a run of ten steps costs.
 pub(super) fn of(
@@ -74,7 +75,7 @@ pub(super) fn of(
 }
 
 /// Evaluations that are asked for in each step.
-fn calls_by_step(tape: &Tape) -> Vec<usize> {
+pub(super) fn calls_by_step(tape: &Tape) -> Vec<usize> {
     let mut before = 0;
     tape.step_calls
         .iter()
@@ -87,7 +88,7 @@ fn calls_by_step(tape: &Tape) -> Vec<usize> {
 }
 
 /// Draws whose factor is not zero, by the step whose result reads them first.
-fn draws_by_step(tape: &Tape) -> Vec<usize> {
+pub(super) fn draws_by_step(tape: &Tape) -> Vec<usize> {
     let mut counts = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for x in &tape.steps {

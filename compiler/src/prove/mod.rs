@@ -7,11 +7,13 @@
 mod conditions;
 mod facts;
 mod forms;
+mod measure;
 mod mend;
 mod metamorphic;
 mod moments;
 mod order;
 mod signature;
+mod testing;
 
 use std::collections::HashSet;
 
@@ -22,6 +24,7 @@ pub use facts::Facts;
 pub use moments::{Measured, Moments};
 pub use order::{AsRun, Limit, OrderFacts};
 pub use signature::Signature;
+pub use testing::{Tested, test};
 
 use crate::check::Checker;
 use crate::hir::{Hir, ItemId};
@@ -47,13 +50,7 @@ pub struct Report {
 /// Runs items that were checked without errors.
 pub fn prove(checker: &mut Checker<'_>, unit: UnitId, items: &[ItemId]) -> Vec<Report> {
     let mut all = items.to_vec();
-    let mut standard = Vec::new();
-    // Named as in a file of the library: an item of the user with the same name is another one.
-    let home = checker.lib.std("prelude.samp").unwrap_or(unit);
-    for (sort, name) in STANDARD {
-        let Some(item) = checker.named_item(home, *sort, name) else { return Vec::new() };
-        standard.push(item);
-    }
+    let Some(standard) = standard(checker, unit) else { return Vec::new() };
     all.extend(&standard);
     if checker.has_errors() {
         return Vec::new();
@@ -64,6 +61,13 @@ pub fn prove(checker: &mut Checker<'_>, unit: UnitId, items: &[ItemId]) -> Vec<R
     let forms = Forms::new(&bench);
     let mut seen = HashSet::new();
     items.iter().zip(own).map(|(item, code)| report(&checker.hir, &forms, *item, *code, &mut seen)).collect()
+}
+
+/// The items that others are run with.
+fn standard(checker: &mut Checker<'_>, unit: UnitId) -> Option<Vec<ItemId>> {
+    // Named as in a file of the library: an item of the user with the same name is another one.
+    let home = checker.lib.std("prelude.samp").unwrap_or(unit);
+    STANDARD.iter().map(|(sort, name)| checker.named_item(home, *sort, name)).collect()
 }
 
 /// What was reported: a code, its place, and the item if the place lies in another file than the item.

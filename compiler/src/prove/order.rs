@@ -43,6 +43,24 @@ struct Claimed<'d> {
     line: Option<usize>,
 }
 
+/// The order of the formula with these options, on every family that the rule claims.
+pub(super) fn measured(
+    bench: &Bench<'_>,
+    code: ItemRef,
+    rules: &RulesCode,
+    options: super::conditions::Options,
+) -> Result<i64, String> {
+    let draw = Draw { options, words: String::new() };
+    let mut formula = Formula::new(bench, code, rules);
+    let orders = families(rules).into_iter().map(|family| formula.order(&draw, family));
+    let orders: Vec<Order> = orders.collect::<Result<_, _>>().map_err(|why| why.to_string())?;
+    match orders.into_iter().min_by_key(|order| (order.order, !order.exact)) {
+        Some(Order { order, exact: true, .. }) => Ok(order),
+        Some(Order { order, .. }) if order < i64::from(i32::MAX) => Err(format!("it is {order} or more")),
+        Some(_) | None => Err("its error is zero on every problem".to_owned()),
+    }
+}
+
 /// Proves or refutes every claim of order.
 pub(super) fn of(
     bench: &Bench<'_>,

@@ -112,4 +112,6 @@ registry! {
     E0510 Error "unusable grid";
     W0512 Warning "grid with another number of steps";
     W0513 Warning "model call that is never used";
+    // Tests.
+    E0601 Error "claim of a test that does not hold";
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::TextError;
 use super::lex::{Cursor, is_word};
 use crate::builtins::Builtin;
-use crate::hir::{Coordinate, Family, Operator, Position, Reduce};
+use crate::hir::{Coordinate, Family, Measure, Operator, Position, Reduce};
 use crate::ir::program::{ClockCode, CurveCode, Op, OpenSchedule};
 use crate::types::Kind;
 
@@ -25,6 +25,7 @@ pub(super) fn told(op: &Op) -> String {
         Op::Bool(value) => format!(" {value}"),
         Op::Str(text) => format!(" {text:?}"),
         Op::Choice(word) | Op::Branch(word) | Op::Input(word) | Op::Emit(word) => format!(" {}", name(word)),
+        Op::Measure(measure) => format!(" {}", measure.name()),
         Op::Builtin(builtin) => format!(" {}", builtin.name()),
         Op::Position(position) => format!(" {}", position.name()),
         Op::Coordinate(coordinate) | Op::Level(coordinate) => format!(" {}", coordinate.name()),
@@ -162,6 +163,7 @@ pub(super) fn op(word: &str, text: &mut Cursor) -> Result<Op, TextError> {
         "set" => Op::Set,
         "emit" => Op::Emit(text.name()?.into()),
         "require" => Op::Require,
+        "measure" => Op::Measure(text.word("a measure", Measure::from_name)?),
         "return" => Op::Return,
         word => match Operator::from_name(word) {
             Some(operator) => Op::Operator(operator),
