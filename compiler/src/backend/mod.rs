@@ -9,7 +9,10 @@
 //! instruction. All else is equal bit for bit.
 
 pub mod clif;
+#[cfg(feature = "cube")]
+pub mod cube;
 pub mod element;
+mod elementary;
 mod interp;
 pub mod launch;
 pub mod noise;
@@ -92,6 +95,18 @@ pub enum BackendError {
     /// Cranelift refused.
     #[error("internal error: cranelift cannot compile a kernel ({0}); please report it")]
     Codegen(String),
+    /// A device layout that is not the kernel's, or not the device's.
+    #[error("the device layout does not fit kernel `{0}`")]
+    Layout(String),
+    /// cubecl refused.
+    #[error("internal error: cubecl cannot compile a kernel ({0}); please report it")]
+    Cube(String),
+    /// A launch does not fit its kernel.
+    #[error(transparent)]
+    Launch(#[from] launch::LaunchError),
+    /// There is no device, or it failed.
+    #[error("the device does not work: {0}")]
+    Device(String),
 }
 
 /// A compiled kernel. Immutable and free to share between threads.

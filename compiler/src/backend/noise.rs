@@ -102,9 +102,9 @@ fn store_lanes<const LANES: usize>(chunk: &mut [f32], normals: &[[f32; LANES]; 4
 
 // Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3:
 // the multipliers of Philox4x32 and the Weyl increments of its key.
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-const ROUNDS: usize = 10;
+pub(super) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(super) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(super) const ROUNDS: usize = 10;
 
 #[inline(always)]
 fn philox_lanes<const LANES: usize>(counters: [[u32; LANES]; 4], seed: u64) -> [[u32; LANES]; 4] {

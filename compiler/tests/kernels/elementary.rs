@@ -34,7 +34,7 @@ fn evaluate(op: Op, engine: Engine, numbers: &[f32]) -> Vec<f32> {
 }
 
 /// Every `STRIDE`th float, both signs, and the special ones.
-fn all_floats() -> Vec<f32> {
+pub fn all_floats() -> Vec<f32> {
     const STRIDE: usize = 4999;
     let mut numbers: Vec<f32> = (0..=u32::MAX).step_by(STRIDE).map(f32::from_bits).collect();
     let special = [0.0, 1.0, 0.625, 88.72283, 88.722_84, 87.33, 103.97, 104.5, 1e-40];
@@ -75,7 +75,7 @@ fn tanh_over_all_floats() {
     check(Op::Tanh, libm::tanh, &all_floats(), 2.0);
 }
 
-fn angles(bound: f32) -> Vec<f32> {
+pub fn angles(bound: f32) -> Vec<f32> {
     let mut numbers = all_floats();
     numbers.retain(|x| x.abs() <= bound);
     // Even steps, and the floats next to multiples of a right angle: the hard cases.

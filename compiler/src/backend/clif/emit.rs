@@ -17,7 +17,7 @@ use cranelift_entity::SecondaryMap;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use super::MAX_WIDTH;
-use super::lanes::Lanes;
+use super::lanes::Vectors;
 use crate::backend::Dtype;
 use crate::ir::entities::Value;
 use crate::ir::kernel::{Inst, Kernel};
@@ -95,7 +95,7 @@ pub(super) fn emit(function: &mut Function, context: &mut FunctionBuilderContext
 
     builder.switch_to_block(turn);
     for k in 0..style.unroll {
-        let mut lanes = Lanes { builder: &mut builder, ty: style.vector_type(), has_fma: style.has_fma };
+        let mut lanes = Vectors { builder: &mut builder, ty: style.vector_type(), has_fma: style.has_fma };
         emit_vector(&mut lanes, kernel, &held, At { i, offset: (k * VECTOR) as i32 });
     }
     let next = builder.ins().iadd_imm_s(i, (style.unroll * VECTOR) as i64);
@@ -143,7 +143,7 @@ struct At {
 }
 
 /// The kernel on one vector of elements.
-fn emit_vector(lanes: &mut Lanes<'_, '_>, kernel: &Kernel, held: &Held, at: At) {
+fn emit_vector(lanes: &mut Vectors<'_, '_>, kernel: &Kernel, held: &Held, at: At) {
     let mut values: SecondaryMap<Value, Option<ir::Value>> = SecondaryMap::new();
     for (value, inst) in &kernel.insts {
         let vector = match inst {
@@ -168,7 +168,7 @@ fn emit_vector(lanes: &mut Lanes<'_, '_>, kernel: &Kernel, held: &Held, at: At) 
     }
 }
 
-fn load(lanes: &mut Lanes<'_, '_>, base: ir::Value, at: At) -> ir::Value {
+fn load(lanes: &mut Vectors<'_, '_>, base: ir::Value, at: At) -> ir::Value {
     let address = lanes.builder.ins().iadd(base, at.i);
     lanes.builder.ins().load(lanes.ty, flags(), address, at.offset)
 }

@@ -2,11 +2,10 @@
 //!
 //! `compile` takes verified kernels and gives one `Function` each, all in one block of
 //! code that lives as long as any of them. A function works through a stretch of elements
-//! in 128-bit vectors; `emit` lays out its loop, `lanes` the vector operations, and
-//! `elementary` the elementary functions. Only this folder names Cranelift's code
+//! in 128-bit vectors; `emit` lays out its loop, and `lanes` the vector
+//! operations. Only this folder names Cranelift's code
 //! generator.
 
-mod elementary;
 mod emit;
 mod lanes;
 

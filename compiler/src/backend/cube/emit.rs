@@ -1,0 +1,347 @@
+//! A kernel as a device function: its parameters, and the body that cubecl's `define` asks for.
+//!
+//! Parameters are the buffers of [`Layout::slots`], then by value: the scalars, the number of threads that have work,
+//! and if noise is generated the elements of a sample, the first sample's index, the seed's two words, and the stream
+//! and draw of each generated noise.
+
+use std::sync::Arc;
+
+use cubecl::ir::settings::{ExecutionMode, KernelSettings};
+use cubecl::ir::{AddressType, DeviceProperties, ElemType, Scope, TargetProperties};
+use cubecl::prelude::*;
+
+use super::halves;
+use super::lanes::{Float, Vectors, Word};
+use super::layout::{Counting, Layout, NoiseLayout, Slot, Storage, StoreLayout, Width};
+use super::noise::{self, Stream};
+use super::{THREADS, leaf};
+use crate::backend::elementary::Lanes;
+use crate::ir::entities::Value;
+use crate::ir::kernel::{Inst, Kernel};
+
+/// What the text may use beyond the common language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Dialect {
+    /// Nothing.
+    Plain,
+    /// PTX instructions.
+    Ptx,
+}
+
+/// A kernel for cubecl.
+pub(super) struct Definition {
+    pub(super) name: String,
+    pub(super) kernel: Arc<Kernel>,
+    pub(super) layout: Layout,
+    pub(super) dialect: Dialect,
+    pub(super) device: Arc<DeviceProperties>,
+    pub(super) target: Arc<TargetProperties>,
+}
+
+impl Definition {
+    pub(super) fn settings(&self) -> KernelSettings {
+        let threads = *CubeDim::new_1d(THREADS);
+        KernelSettings::new(threads, ExecutionMode::Unchecked, AddressType::U32).kernel_name(&self.name)
+    }
+}
+
+impl KernelMetadata for Definition {
+    fn name(&self) -> &'static str {
+        "samp"
+    }
+
+    /// The name tells kernels and layouts apart.
+    fn id(&self) -> KernelId {
+        let settings = self.settings();
+        KernelId::new::<Definition>()
+            .address_type(settings.address_type)
+            .cube_dim(settings.cube_dim)
+            .mode(settings.execution_mode)
+            .info((self.name.clone(), self.dialect))
+    }
+
+    fn address_type(&self) -> ElemType {
+        AddressType::U32.unsigned_type()
+    }
+}
+
+impl CubeKernel for Definition {
+    fn define(&self) -> KernelDefinition {
+        let mut builder = KernelBuilder::new(self.settings());
+        builder.runtime_properties(self.target.as_ref().clone());
+        builder.device_properties(&self.device);
+        match self.layout.width {
+            Width::One => body::<Const<1>>(self, &mut builder),
+            Width::Four | Width::Eight => body::<Const<4>>(self, &mut builder),
+        }
+        builder.build()
+    }
+}
+
+/// The parameter of a buffer.
+enum Buffer<N: Size> {
+    Numbers(NativeExpand<[Vector<f32, N>]>),
+    /// Four numbers of 16 bits.
+    Pairs(NativeExpand<[Vector<u32, Const<2>>]>),
+    /// Eight numbers of 16 bits.
+    Fours(NativeExpand<[Vector<u32, Const<4>>]>),
+    /// Numbers of 16 bits one by one.
+    Halves(NativeExpand<[Vector<u16, Const<1>>]>),
+}
+
+impl<N: Size> Buffer<N> {
+    fn declare(builder: &mut KernelBuilder, storage: Storage, width: Width) -> Buffer<N> {
+        let arg = BufferCompilationArg { inplace: None };
+        match (storage, width) {
+            (Storage::F32, _) => Buffer::Numbers(<[Vector<f32, N>] as LaunchArg>::expand(&arg, builder)),
+            (_, Width::One) => Buffer::Halves(<[Vector<u16, Const<1>>] as LaunchArg>::expand(&arg, builder)),
+            (_, Width::Four) => Buffer::Pairs(<[Vector<u32, Const<2>>] as LaunchArg>::expand(&arg, builder)),
+            (_, Width::Eight) => Buffer::Fours(<[Vector<u32, Const<4>>] as LaunchArg>::expand(&arg, builder)),
+        }
+    }
+}
+
+/// The parameters by value.
+struct Arguments {
+    scalars: Vec<NativeExpand<f32>>,
+    threads: NativeExpand<u32>,
+    noise: Option<NoiseArguments>,
+}
+
+struct NoiseArguments {
+    elements: NativeExpand<u32>,
+    first_sample: NativeExpand<u32>,
+    seed: [NativeExpand<u32>; 2],
+    /// Stream and draw of each generated noise.
+    sources: Vec<[NativeExpand<u32>; 2]>,
+}
+
+impl Arguments {
+    fn declare(builder: &mut KernelBuilder, definition: &Definition) -> Arguments {
+        let n_scalars = definition.kernel.n_scalars;
+        let scalars = (0..n_scalars).map(|_| <f32 as LaunchArg>::expand(&Default::default(), builder)).collect();
+        let mut word = || <u32 as LaunchArg>::expand(&Default::default(), builder);
+        let threads = word();
+        let n_generated = definition.layout.n_generated();
+        let noise = (n_generated > 0).then(|| NoiseArguments {
+            elements: word(),
+            first_sample: word(),
+            seed: [word(), word()],
+            sources: (0..n_generated).map(|_| [word(), word()]).collect(),
+        });
+        Arguments { scalars, threads, noise }
+    }
+}
+
+fn body<N: Size>(definition: &Definition, builder: &mut KernelBuilder) {
+    let Layout { width, .. } = definition.layout;
+    let slots = definition.layout.slots();
+    let mut buffers: Vec<(Slot, Buffer<N>)> = Vec::with_capacity(slots.len());
+    for slot in slots {
+        buffers.push((slot, Buffer::declare(builder, definition.layout.storage(slot), width)));
+    }
+    let arguments = Arguments::declare(builder, definition);
+    let scope = &builder.scope;
+    let thread = leaf::thread::expand(scope);
+    let has_work = leaf::below::expand(scope, thread.clone(), arguments.threads.clone());
+    if_expand(scope, has_work, |scope| {
+        let body = Body { definition, arguments: &arguments, thread: &thread };
+        let inputs = body.inputs(scope, &buffers);
+        let parts: Vec<Vec<Float<N>>> = (0..body.n_parts()).map(|part| body.values(scope, &inputs, part)).collect();
+        body.store(scope, &mut buffers, &parts);
+    });
+}
+
+/// The work of one thread: one vector of elements, or two beside each other.
+struct Body<'a> {
+    definition: &'a Definition,
+    arguments: &'a Arguments,
+    thread: &'a NativeExpand<u32>,
+}
+
+impl Body<'_> {
+    fn n_parts(&self) -> usize {
+        match self.definition.layout.width {
+            Width::One | Width::Four => 1,
+            Width::Eight => 2,
+        }
+    }
+
+    fn place(&self, scope: &Scope, part: usize) -> NativeExpand<u32> {
+        match self.n_parts() {
+            1 => self.thread.clone(),
+            n_parts => leaf::place::expand(scope, self.thread.clone(), n_parts as u32, part as u32),
+        }
+    }
+
+    /// The numbers of every buffer that is read, by part.
+    fn inputs<N: Size>(&self, scope: &Scope, buffers: &[(Slot, Buffer<N>)]) -> Vec<(Slot, Vec<Float<N>>)> {
+        let is_read = |slot: &Slot| match *slot {
+            Slot::Load(load) => self.reads(|inst| matches!(inst, Inst::Load(slot) if *slot as usize == load)),
+            Slot::Noise(noise) => self.reads(|inst| matches!(inst, Inst::Noise(slot) if *slot as usize == noise)),
+            Slot::Store(_) => false,
+        };
+        let read = buffers.iter().filter(|(slot, _)| is_read(slot));
+        read.map(|(slot, buffer)| (*slot, self.input(scope, *slot, buffer))).collect()
+    }
+
+    fn reads(&self, is_read: impl Fn(&Inst) -> bool) -> bool {
+        self.definition.kernel.insts.values().any(is_read)
+    }
+
+    fn input<N: Size>(&self, scope: &Scope, slot: Slot, buffer: &Buffer<N>) -> Vec<Float<N>> {
+        let (storage, dialect) = (self.definition.layout.storage(slot), self.definition.dialect);
+        let mut ctx = Vectors::<N>::new(scope);
+        let thread = self.thread.clone();
+        match buffer {
+            Buffer::Numbers(buffer) => {
+                (0..self.n_parts()).map(|part| leaf::read::expand(scope, buffer, self.place(scope, part))).collect()
+            }
+            Buffer::Pairs(buffer) => {
+                let words = leaf::read::expand(scope, buffer, thread);
+                let words = [0, 1].map(|k| leaf::lane::expand(scope, words.clone(), k));
+                vec![halves::unpack(&mut ctx, dialect, storage, words)]
+            }
+            Buffer::Fours(buffer) => {
+                let words = leaf::read::expand(scope, buffer, thread);
+                let words = [[0, 1], [2, 3]].map(|pair| pair.map(|k| leaf::lane::expand(scope, words.clone(), k)));
+                words.map(|words| halves::unpack(&mut ctx, dialect, storage, words)).into()
+            }
+            Buffer::Halves(buffer) => {
+                let half = leaf::lane::expand(scope, leaf::read::expand(scope, buffer, thread), 0);
+                let word = leaf::widen::expand(scope, half);
+                if (dialect, storage) == (Dialect::Ptx, Storage::F16) {
+                    return vec![ctx.splat(&leaf::ptx_from_f16::expand(scope, word))];
+                }
+                let word = ctx.splat(&word);
+                vec![halves::to_float(&mut ctx, storage, &word)]
+            }
+        }
+    }
+
+    /// Every value of the kernel, of the elements of one part.
+    fn values<N: Size>(&self, scope: &Scope, inputs: &[(Slot, Vec<Float<N>>)], part: usize) -> Vec<Float<N>> {
+        let mut ctx = Vectors::<N>::new(scope);
+        let mut noises: Vec<Option<Float<N>>> = vec![None; self.definition.layout.noises.len()];
+        let mut values: Vec<Float<N>> = Vec::with_capacity(self.definition.kernel.insts.len());
+        let input = |wanted: Slot| {
+            let found = inputs.iter().find(|(slot, _)| *slot == wanted);
+            found.map(|(_, parts)| parts[part].clone()).expect("every slot that is read was read")
+        };
+        for inst in self.definition.kernel.insts.values() {
+            let value = match inst {
+                Inst::Load(slot) => input(Slot::Load(*slot as usize)),
+                Inst::Scalar(slot) => ctx.splat(&self.arguments.scalars[*slot as usize]),
+                Inst::Const(number) => constant(&mut ctx, *number as f32),
+                Inst::Noise(slot) => match self.definition.layout.noises[*slot as usize] {
+                    NoiseLayout::Given(_) => input(Slot::Noise(*slot as usize)),
+                    NoiseLayout::Generated => {
+                        let known = &mut noises[*slot as usize];
+                        known.get_or_insert_with(|| self.normals(&mut ctx, *slot as usize, part)).clone()
+                    }
+                },
+                Inst::Apply { op, args } => {
+                    let args: Vec<Float<N>> = args.as_slice().iter().map(|arg| values[index(*arg)].clone()).collect();
+                    ctx.apply(*op, &args)
+                }
+            };
+            values.push(value);
+        }
+        values
+    }
+
+    /// The normals of a generated noise slot.
+    fn normals<N: Size>(&self, ctx: &mut Vectors<'_, N>, slot: usize, part: usize) -> Float<N> {
+        let scope = ctx.scope;
+        let noise = self.arguments.noise.as_ref().expect("generated noise has arguments");
+        let before = &self.definition.layout.noises[..slot];
+        let source = before.iter().filter(|noise| **noise == NoiseLayout::Generated).count();
+        let [stream, draw] = &noise.sources[source];
+        let stream = Stream { seed: noise.seed.each_ref(), stream, draw };
+        let place = self.place(scope, part);
+        let split = |place: NativeExpand<u32>, per_sample: NativeExpand<u32>| {
+            let sample = leaf::quotient::expand(scope, place.clone(), per_sample.clone());
+            let sample = leaf::plus::expand(scope, sample, noise.first_sample.clone());
+            (leaf::remainder::expand(scope, place, per_sample), sample)
+        };
+        if self.definition.layout.counting == Counting::ByFour {
+            let four = leaf::single_word::expand(scope, 4);
+            let per_sample = leaf::quotient::expand(scope, noise.elements.clone(), four);
+            let (group, sample) = split(place, per_sample);
+            return noise::four(ctx, &group, &sample, &stream);
+        }
+        let lanes = self.definition.layout.width.elements() / self.n_parts();
+        let mut words: Vec<(NativeExpand<u32>, NativeExpand<u32>)> = Vec::with_capacity(lanes);
+        for lane in 0..lanes {
+            let first = leaf::place::expand(scope, place.clone(), lanes as u32, 0);
+            let offset = leaf::single_word::expand(scope, lane as u32);
+            words.push(split(leaf::plus::expand(scope, first, offset), noise.elements.clone()));
+        }
+        let (element, sample) = match &words[..] {
+            [a, b, c, d] => {
+                let four = |a, b, c, d| leaf::four::expand::<u32, N>(scope, a, b, c, d);
+                let [a, b, c, d] = [a, b, c, d].map(Clone::clone);
+                (four(a.0, b.0, c.0, d.0), four(a.1, b.1, c.1, d.1))
+            }
+            words => (ctx.splat(&words[0].0), ctx.splat(&words[0].1)),
+        };
+        noise::single(ctx, &element, &sample, &stream)
+    }
+
+    fn store<N: Size>(&self, scope: &Scope, buffers: &mut [(Slot, Buffer<N>)], parts: &[Vec<Float<N>>]) {
+        for (store, value) in self.definition.kernel.stores.iter().enumerate() {
+            let (wanted, storage) = match self.definition.layout.stores[store] {
+                StoreLayout::Own(storage) => (Slot::Store(store), storage),
+                StoreLayout::InPlace(load) => (Slot::Load(load), self.definition.layout.loads[load]),
+            };
+            let found = buffers.iter_mut().find(|(slot, _)| *slot == wanted);
+            let (_, buffer) = found.expect("every store has a buffer");
+            let values: Vec<&Float<N>> = parts.iter().map(|part| &part[index(*value)]).collect();
+            self.output(scope, buffer, storage, &values);
+        }
+    }
+
+    fn output<N: Size>(&self, scope: &Scope, buffer: &mut Buffer<N>, storage: Storage, values: &[&Float<N>]) {
+        let dialect = self.definition.dialect;
+        let mut ctx = Vectors::<N>::new(scope);
+        let thread = self.thread.clone();
+        match buffer {
+            Buffer::Numbers(buffer) => {
+                for (part, value) in values.iter().enumerate() {
+                    leaf::write::expand(scope, buffer, self.place(scope, part), (*value).clone());
+                }
+            }
+            Buffer::Pairs(buffer) => {
+                let [low, high] = halves::pack(&mut ctx, dialect, storage, values[0]);
+                let words = leaf::pair::expand(scope, low, high);
+                leaf::write::expand(scope, buffer, thread, words);
+            }
+            Buffer::Fours(buffer) => {
+                let [[a, b], [c, d]] = [0, 1].map(|part| halves::pack(&mut ctx, dialect, storage, values[part]));
+                let words = leaf::four::expand(scope, a, b, c, d);
+                leaf::write::expand(scope, buffer, thread, words);
+            }
+            Buffer::Halves(buffer) => {
+                let mut one = Vectors::<Const<1>>::new(scope);
+                let number = one.splat(&leaf::lane::expand(scope, values[0].clone(), 0));
+                let half = halves::pack_one(&mut one, dialect, storage, &number);
+                leaf::write::expand(scope, buffer, thread, one.splat(&half));
+            }
+        }
+    }
+}
+
+/// A literal zero has no sign in all languages.
+fn constant<N: Size>(ctx: &mut Vectors<'_, N>, number: f32) -> Float<N> {
+    match number.to_bits() == (-0.0f32).to_bits() {
+        true => {
+            let word: Word<N> = ctx.word(number.to_bits());
+            ctx.floats(&word)
+        }
+        false => ctx.f32(number),
+    }
+}
+
+fn index(value: Value) -> usize {
+    value.as_u32() as usize
+}

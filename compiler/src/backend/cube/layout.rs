@@ -1,0 +1,237 @@
+//! How a kernel lies on a device: the number types of its buffers and what one thread works on.
+
+use crate::backend::BackendError;
+use crate::backend::stored::Stored;
+use crate::ir::kernel::Kernel;
+
+/// The number type of a buffer in device memory: a [`Stored`] but `f64`. Arithmetic is in `f32` always; what is stored is rounded to nearest,
+/// ties to even.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary16.
+    F16,
+    /// bfloat16: the upper half of a binary32.
+    Bf16,
+}
+
+impl Storage {
+    /// Every storage.
+    pub const ALL: [Storage; 3] = [Storage::F32, Storage::F16, Storage::Bf16];
+
+    /// The device's storage of these numbers; none for `f64`.
+    pub const fn of(stored: Stored) -> Option<Storage> {
+        match stored {
+            Stored::F32 => Some(Storage::F32),
+            Stored::F16 => Some(Storage::F16),
+            Stored::Bf16 => Some(Storage::Bf16),
+            Stored::F64 => None,
+        }
+    }
+
+    /// Bytes of one number.
+    pub const fn size(self) -> usize {
+        match self {
+            Storage::F32 => 4,
+            Storage::F16 | Storage::Bf16 => 2,
+        }
+    }
+}
+
+/// Where the numbers of a noise slot come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoiseLayout {
+    /// Philox normals, made in the kernel.
+    Generated,
+    /// A buffer of the caller.
+    Given(Storage),
+}
+
+/// Where a store slot goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreLayout {
+    /// A buffer of its own, which overlaps no other.
+    Own(Storage),
+    /// The very buffer of this load slot.
+    InPlace(usize),
+}
+
+/// How many neighbouring elements a thread works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Width {
+    /// One: any count, any alignment.
+    One,
+    /// Four: 16 bytes of `f32`.
+    Four,
+    /// Eight: 16 bytes of `f16` or `bf16`.
+    Eight,
+}
+
+impl Width {
+    /// The number of elements.
+    pub const fn elements(self) -> usize {
+        match self {
+            Width::One => 1,
+            Width::Four => 4,
+            Width::Eight => 8,
+        }
+    }
+}
+
+/// How generated noise counts the elements of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counting {
+    /// A sample has a multiple of four elements: one counter gives four neighbours.
+    ByFour,
+    /// Any count: each element asks for its own counter.
+    ByOne,
+}
+
+/// A buffer parameter of the device function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// The buffer of this load slot, which a store may write as well.
+    Load(usize),
+    /// The given noise of this slot.
+    Noise(usize),
+    /// The buffer of this store slot.
+    Store(usize),
+}
+
+/// All that the text of a device function depends on, beside the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Layout {
+    /// The buffer of each load slot.
+    pub loads: Vec<Storage>,
+    /// The source of each noise slot.
+    pub noises: Vec<NoiseLayout>,
+    /// The place of each store slot.
+    pub stores: Vec<StoreLayout>,
+    /// The elements of a thread.
+    pub width: Width,
+    /// How noise counts them.
+    pub counting: Counting,
+}
+
+/// The buffers of a launch, as far as they decide on a [`Width`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// How many samples.
+    pub samples: usize,
+    /// How many elements a sample has.
+    pub elements: usize,
+    /// What is known of the buffers' ends.
+    pub room: Room,
+}
+
+/// What is known of the memory of all buffers of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// They start at multiples of 16 bytes and may be read and written up to the next.
+    Padded,
+    /// They start at multiples of 16 bytes and end where their numbers do.
+    Aligned,
+    /// Nothing but the alignment of their numbers.
+    Any,
+}
+
+impl Layout {
+    /// All buffers of one type and apart, all noise generated, one element a thread.
+    pub fn uniform(kernel: &Kernel, storage: Storage) -> Layout {
+        Layout {
+            loads: vec![storage; kernel.n_loads as usize],
+            noises: vec![NoiseLayout::Generated; kernel.n_noises as usize],
+            stores: vec![StoreLayout::Own(storage); kernel.stores.len()],
+            width: Width::One,
+            counting: Counting::ByOne,
+        }
+    }
+
+    /// The same, with the widest access that buffers of this extent allow.
+    #[must_use]
+    pub fn fitted(mut self, extent: Extent) -> Layout {
+        let total = extent.samples.saturating_mul(extent.elements);
+        let by_four = extent.elements.is_multiple_of(4);
+        self.counting = if by_four { Counting::ByFour } else { Counting::ByOne };
+        let widest = if self.has_halves() { Width::Eight } else { Width::Four };
+        self.width = match extent.room {
+            Room::Padded => widest,
+            Room::Any => Width::One,
+            // Noise by single elements is slow enough: it needs no wide loads.
+            Room::Aligned if self.n_generated() > 0 && !by_four => Width::One,
+            Room::Aligned if total.is_multiple_of(widest.elements()) => widest,
+            Room::Aligned if total.is_multiple_of(4) => Width::Four,
+            Room::Aligned => Width::One,
+        };
+        if self.width == Width::One {
+            self.counting = Counting::ByOne;
+        }
+        self
+    }
+
+    /// The buffer parameters in order: loads, given noises, stores that are not in place.
+    pub fn slots(&self) -> Vec<Slot> {
+        let given = |(slot, noise): (usize, &NoiseLayout)| match noise {
+            NoiseLayout::Given(_) => Some(Slot::Noise(slot)),
+            NoiseLayout::Generated => None,
+        };
+        let own = |(slot, store): (usize, &StoreLayout)| match store {
+            StoreLayout::Own(_) => Some(Slot::Store(slot)),
+            StoreLayout::InPlace(_) => None,
+        };
+        let mut slots: Vec<Slot> = (0..self.loads.len()).map(Slot::Load).collect();
+        slots.extend(self.noises.iter().enumerate().filter_map(given));
+        slots.extend(self.stores.iter().enumerate().filter_map(own));
+        slots
+    }
+
+    /// The number type of a buffer parameter.
+    ///
+    /// # Panics
+    ///
+    /// On a slot that is not among [`Layout::slots`].
+    pub fn storage(&self, slot: Slot) -> Storage {
+        match slot {
+            Slot::Load(slot) => self.loads[slot],
+            Slot::Noise(slot) => match self.noises[slot] {
+                NoiseLayout::Given(storage) => storage,
+                NoiseLayout::Generated => unreachable!("generated noise has no buffer"),
+            },
+            Slot::Store(slot) => self.store_storage(slot),
+        }
+    }
+
+    /// The number type that a store slot rounds to.
+    pub(super) fn store_storage(&self, slot: usize) -> Storage {
+        match self.stores[slot] {
+            StoreLayout::Own(storage) => storage,
+            StoreLayout::InPlace(load) => self.loads[load],
+        }
+    }
+
+    /// How many noise slots are generated.
+    pub fn n_generated(&self) -> usize {
+        self.noises.iter().filter(|noise| **noise == NoiseLayout::Generated).count()
+    }
+
+    fn has_halves(&self) -> bool {
+        self.slots().iter().any(|slot| self.storage(*slot).size() == 2)
+    }
+
+    /// Whether the layout is one of `kernel`: as many slots, each load the place of one store at most.
+    pub(super) fn check(&self, kernel: &Kernel) -> Result<(), BackendError> {
+        let mut taken = vec![false; self.loads.len()];
+        let counts = self.loads.len() == kernel.n_loads as usize
+            && self.noises.len() == kernel.n_noises as usize
+            && self.stores.len() == kernel.stores.len();
+        let apart = self.stores.iter().all(|store| match store {
+            StoreLayout::Own(_) => true,
+            StoreLayout::InPlace(load) => taken.get_mut(*load).is_some_and(|taken| !std::mem::replace(taken, true)),
+        });
+        match counts && apart {
+            true => Ok(()),
+            false => Err(BackendError::Layout(kernel.name.clone())),
+        }
+    }
+}
