@@ -21,10 +21,10 @@ static GOLDENS: LazyLock<Goldens> = LazyLock::new(Goldens::read);
 
 const EXACT: How = How { model: "x0", dtype: Dtype::F64, engine: Engine::Interp };
 
-/// Fails with the first few cases that do not match.
+/// Fails with the first cases that do not match.
 fn all_match(outcomes: &[Outcome<'_>]) {
     let wrong: Vec<String> = outcomes.iter().filter(|outcome| !outcome.matches()).map(Outcome::describe).collect();
-    let shown = wrong.iter().take(12).map(String::as_str).collect::<Vec<_>>().join("\n  ");
+    let shown = wrong.iter().take(60).map(String::as_str).collect::<Vec<_>>().join("\n  ");
     assert!(wrong.is_empty(), "{} of {} cases do not match:\n  {shown}", wrong.len(), outcomes.len());
 }
 

@@ -2,10 +2,9 @@
 from reference import LeftOut, expression, draws, run, shorten, without_last, first_order, ZERO_STEP
 
 CLIPS = "clips or thresholds the data prediction"
-EPS_FORM = "noise-prediction form of the solver is not in the library yet"
+EPS_SDE = "the noise-prediction form of the SDE solver is not in the library"
 NOT_NEXT = "a step's target (t - 1000 div n) is not the level of the next step"
-ORDER_3 = "order 3 is not in the library yet"
-ORDER_DROPS = "drops to order 1 at a last step that does not reach clean"
+SDE_3 = "has the wrong sign in the third-order term of the SDE form: its variance grows with the number of steps"
 
 
 def usual(case):
@@ -80,25 +79,36 @@ def dpm_schedule(case):
 
 
 def multistep(case, schedule, coordinate, algorithm):
+    """Runs of the multistep DPM-Solvers. Lower orders at the end: `taper`."""
     order, form = case.option("solver_order", 2), case.option("solver_type", "midpoint")
     levels, cut = shorten(sigmas_of(case))
     steps = len(levels) - 1
-    if order == 3:
-        raise LeftOut(ORDER_3)
-    if algorithm == "sde-dpmsolver" or (algorithm == "dpmsolver" and order > 1):
-        raise LeftOut(EPS_FORM)
-    sde = algorithm == "sde-dpmsolver++"
-    noise = draws(steps - (levels[-1] == 0 and order > 1)) if sde else None
-    if order == 1:
-        return first_order(case, schedule, coordinate, sigmas_of(case),
-                           expression("ddim", eta=1.0) if sde else "ddim", noise=noise)
+    sde = algorithm.startswith("sde")
+    if order == 1 and algorithm != "sde-dpmsolver":
+        return first_order(case, schedule, coordinate, sigmas_of(case), expression("ddim", eta=1.0) if sde else "ddim",
+                           noise=draws(steps) if sde else None)
+    if algorithm == "sde-dpmsolver":
+        raise LeftOut(EPS_SDE)
+    if sde and order == 3:
+        raise LeftOut(SDE_3)
+    few = case.option("lower_order_final", True) and len(case.tensor("timesteps")) < 15
+    taper = 0 if cut else min(2 if few else int(case.option("euler_at_final", False)), order - 1)
     options = {"form": form} if form != "midpoint" else {}
-    sampler = expression("dpmpp_2m_sde" if sde else "dpmpp_2m", **options)
-    part = {}
-    if cut:
-        part = {"upto": steps, "partial": ZERO_STEP}
-    elif levels[-1] != 0 and steps > 1 and (
-            case.option("euler_at_final", False)
-            or case.option("lower_order_final", True) and len(case.tensor("timesteps")) < 15):
-        part = {"upto": steps - 1, "partial": ORDER_DROPS}
-    return run(case, sampler, schedule, coordinate, levels, noise=noise, **part)
+    if taper:
+        options["taper"] = taper if order == 3 or algorithm == "dpmsolver" else True
+    if algorithm == "dpmsolver":
+        name = "dpm_solver_multistep"
+        options |= {"order": order, **({"third": "as_shipped"} if order == 3 else {})}
+    else:
+        name = "dpmpp_3m_as_shipped" if order == 3 else "dpmpp_2m_sde" if sde else "dpmpp_2m"
+    return run(case, expression(name, **options), schedule, coordinate, levels,
+               noise=draws(steps - (levels[-1] == 0)) if sde else draws(steps) if order == 3 else None,
+               **without_two(levels, cut, few and order == 3))
+
+
+def without_two(levels, cut, lower):
+    """A run without its last step, of length zero, and without the one before where that is of lower order."""
+    part = without_last(levels, cut)
+    if cut and lower:
+        part["upto"] -= 1
+    return part

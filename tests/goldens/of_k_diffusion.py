@@ -5,9 +5,7 @@ from reference import LeftOut, expression, draws, run, flow_first_order, lms_run
 
 ALPHA_RK = "two-stage rule with alpha other than 1"
 CHURN_LEVEL = "the level before churn is not in the golden file"
-FLOW_DOWN = "steps down to another level on flow (euler_ancestral_flow is not in the library yet)"
 FLOW_MIDPOINT = "replaces the level midway from pure noise by sigma = 0.9999"
-FLOW_SLOPES = "takes its slopes in flow time, not in rho"
 OWN_CLOCK = "integrates in the clock of its own schedule, not in rho"
 STOCHASTIC_2 = "stochastic two-stage rule is not in the library yet"
 
@@ -21,20 +19,18 @@ def sigmas(case):
     return "edm", "rho", levels
 
 
-def on_flow(case, why):
-    if case["param"] == "flow":
-        raise LeftOut(why)
+def frame(case):
+    """The option of rules that are written in one of two frames."""
+    return {"frame": "flow"} if case["param"] == "flow" else {}
 
 
-def k_churn(base, why=None):
+def k_churn(base):
     """Euler, Heun, DPM2: without churn the rule alone, with churn inside `edm`."""
     def rule(case):
         schedule, coordinate, levels = sigmas(case)
-        if why:
-            on_flow(case, why)
         churn = case.kwarg("s_churn", 0.0)
         if not churn and schedule == "flow":
-            return flow_first_order(case, levels)
+            return run(case, "euler" if base == "euler" else base + "_flow", schedule, coordinate, levels)
         if not churn:
             return run(case, base, schedule, coordinate, levels)
         return churned(case, base, levels, churn, case.kwarg("s_tmin", 0.0), case.kwarg("s_tmax", math.inf),
@@ -56,16 +52,20 @@ def k_ancestral(base):
     def rule(case):
         schedule, coordinate, levels = sigmas(case)
         eta, s_noise = case.kwarg("eta", 1.0), case.kwarg("s_noise", 1.0)
-        if schedule == "flow":
-            raise LeftOut(FLOW_DOWN if eta > 0 else FLOW_MIDPOINT if base == "dpmpp_2s" else FLOW_SLOPES)
-        return run(case, expression("ancestral", base=base, eta=eta, s_noise=s_noise), schedule, coordinate, levels,
-                   noise=draws(len(levels) - 2) if eta else None)
+        inner = base
+        if schedule == "flow" and base == "dpm_2":
+            inner = "dpm_2_flow"
+        if schedule == "flow" and base == "dpmpp_2s" and levels[0] == 1:
+            raise LeftOut(FLOW_MIDPOINT)
+        return run(case, expression("ancestral", base=inner, eta=eta, s_noise=s_noise, **frame(case)), schedule,
+                   coordinate, levels, noise=draws(len(levels) - 2) if eta else None)
     return rule
 
 
 def k_lms(end):
     def rule(case):
-        on_flow(case, FLOW_SLOPES)
+        if case["param"] == "flow":
+            return run(case, expression("lms_flow", points=case.kwarg("order", 4)), *sigmas(case))
         return lms_run(case, case.kwarg("order", 4), sigmas(case)[2], end)
     return rule
 
@@ -104,11 +104,9 @@ def k_unipc(b):
 
 def k_euler_ancestral(case):
     schedule, coordinate, levels = sigmas(case)
-    eta, s_noise = case.kwarg("eta", 1.0), case.kwarg("s_noise", 1.0)
     if schedule == "flow":
-        if eta > 0:
-            raise LeftOut(FLOW_DOWN)
-        return flow_first_order(case, levels)
+        return k_ancestral("euler")(case)
+    eta, s_noise = case.kwarg("eta", 1.0), case.kwarg("s_noise", 1.0)
     return run(case, expression("euler_ancestral", eta=eta, s_noise=s_noise), schedule, coordinate, levels,
                noise=draws(len(levels) - 1) if eta else None)
 

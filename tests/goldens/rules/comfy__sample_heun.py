@@ -1,4 +1,4 @@
 """ComfyUI sample_heun."""
-from of_k_diffusion import FLOW_SLOPES, k_churn
+from of_k_diffusion import k_churn
 
-rule = k_churn("heun", FLOW_SLOPES)
+rule = k_churn("heun")

@@ -1,10 +1,8 @@
 """diffusers FlowMatchHeunDiscreteScheduler."""
-from of_diffusers import usual
-from reference import LeftOut
-
-FLOW_SLOPES = "takes its slopes in flow time, not in rho"
+from of_diffusers import usual, sigmas_of
+from reference import run
 
 
 def rule(case):
     usual(case)
-    raise LeftOut(FLOW_SLOPES)
+    return run(case, "heun_flow", "flow", "sigma", sigmas_of(case, stages=2), stages=2)

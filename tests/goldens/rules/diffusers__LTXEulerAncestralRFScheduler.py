@@ -1,12 +1,12 @@
 """diffusers LTXEulerAncestralRFScheduler."""
 from of_diffusers import usual, sigmas_of
-from reference import LeftOut, flow_first_order
-
-FLOW_DOWN = "steps down to another level on flow (euler_ancestral_flow is not in the library yet)"
+from reference import draws, expression, flow_first_order, run
 
 
 def rule(case):
     usual(case)
-    if case.option("eta", 1.0) > 0:
-        raise LeftOut(FLOW_DOWN)
-    return flow_first_order(case, sigmas_of(case))
+    eta, levels = case.option("eta", 1.0), sigmas_of(case)
+    if not eta:
+        return flow_first_order(case, levels)
+    sampler = expression("ancestral", eta=eta, s_noise=case.option("s_noise", 1.0), frame="flow")
+    return run(case, sampler, "flow", "sigma", levels, noise=draws(len(levels) - 2))

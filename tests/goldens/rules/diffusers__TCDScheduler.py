@@ -1,14 +1,13 @@
-"""diffusers TCDScheduler."""
+"""diffusers TCDScheduler; its option `eta` is gamma."""
 from of_diffusers import usual, table, times_of
-from reference import LeftOut, run, shorten, without_last
-
-TCD = "steps down to a fraction of the time (tcd is not in the library yet)"
+from reference import draws, expression, run, shorten, without_last
 
 
 def rule(case):
     usual(case)
-    if case.option("eta", 0.3) > 0:
-        raise LeftOut(TCD)
+    gamma = case.option("eta", 0.3)
     times, cut = shorten(times_of(case, 0))
-    return run(case, "ddim", table(case, "scaled_linear", 0.00085, 0.012), "time", times,
-               **without_last(times, cut))
+    steps = len(times) - 1
+    sampler = expression("tcd", gamma=gamma) if gamma else "ddim"
+    return run(case, sampler, table(case, "scaled_linear", 0.00085, 0.012), "time", times,
+               noise=draws(steps) if gamma else None, **without_last(times, cut))
