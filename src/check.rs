@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use samp_compiler::check::Checker;
 use samp_compiler::hir::Hir;
 use samp_compiler::library::{Library, UnitId};
-use samp_compiler::prove::{Facts, Measured, Moments, OrderFacts, Report, Signature, prove};
+use samp_compiler::prove::{Report, prove};
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
 use crate::args::{CheckArgs, Format};
+use crate::facts;
 use crate::report::{self, Failed, paint};
 
 /// What was found in some files.
@@ -72,7 +73,7 @@ fn show(args: &CheckArgs, checker: &Checker<'_>, diagnostics: &[Diagnostic], rep
     report::write(diagnostics, &checker.lib.sources, args.format);
     if args.verbose {
         for report in reports {
-            facts(&checker.hir, report);
+            show_facts(&checker.hir, report);
         }
     }
     if args.format == Format::Human {
@@ -90,62 +91,13 @@ fn summary(outcome: &Outcome) -> String {
     format!("{} in {files}", paint(&found, if outcome.errors > 0 { 31 } else { 33 }))
 }
 
-fn facts(hir: &Hir, report: &Report) {
+fn show_facts(hir: &Hir, report: &Report) {
     let item = &hir.items[report.item];
     let Some(facts) = &report.facts else { return };
-    let order = |order: Option<i64>| order.map_or("none claimed".to_owned(), |order| order.to_string());
     println!("{} {}", item.sort, item.name);
-    println!("  order        {}", order_of(&facts.order));
-    facts.order.notes.iter().for_each(|note| println!("               {note}"));
-    if facts.draws > 0 {
-        println!("  weak order   {}", order(facts.weak_order));
+    for (word, text) in facts::lines(facts) {
+        println!("  {word:<12} {text}");
     }
-    if let Some(moments) = &facts.moments {
-        let shown = |measured: &Measured| match (measured.order(), &measured.stopped) {
-            (Some(order), None) => format!("{order:.2}"),
-            (Some(order), Some(why)) => format!("{order:.2} (not decided: {why})"),
-            (None, None) => "exact".to_owned(),
-            (None, Some(why)) => format!("not decided: {why}"),
-        };
-        println!(
-            "  measured     {} on a smooth mesh, {} on a rough one",
-            shown(&moments.smooth),
-            shown(&moments.rough)
-        );
-    }
-    match &facts.signature {
-        Some(Signature::Exact) => println!("  signature    exact"),
-        Some(Signature::Vanishing(order)) => {
-            println!("  signature    approximate, with an error that falls at order {order:.2}")
-        }
-        Some(Signature::NotDecided(why)) => println!("  signature    not decided: {why}"),
-        Some(Signature::Wrong) => println!("  signature    wrong"),
-        None => {}
-    }
-    println!("  evals        {} a step, {} in a run of 10", facts.evals, facts.evals_of_ten);
-    println!("  draws        {} a step", facts.draws);
-    println!("  buffers      {} between steps", facts.buffers);
-    println!("  families     {}", facts.families.join(", "));
-}
-
-/// Claimed, of the formula, as run.
-fn order_of(order: &OrderFacts) -> String {
-    let number = |number: Option<i64>| number.map_or("not decided".to_owned(), |number| number.to_string());
-    let Some(claimed) = order.claimed else { return "none claimed".to_owned() };
-    let mut words = format!("{claimed} claimed, {} by formula", number(order.formula));
-    if let Some(run) = &order.as_run {
-        let slope = |slope: Option<f64>| slope.map_or("exact".to_owned(), |slope| format!("{slope:.2}"));
-        words += &format!(
-            ", as run {} on smooth and {} on rough grids of {} steps",
-            slope(run.smooth),
-            slope(run.rough),
-            run.steps
-        );
-        if let Some(limit) = &run.limit {
-            words += &format!(" (tends to {} and {})", limit.smooth, limit.rough);
-        }
-    }
-    words
 }
 
 fn json(checker: &Checker<'_>, diagnostics: &[Diagnostic], reports: &[Report]) -> String {
@@ -155,23 +107,12 @@ fn json(checker: &Checker<'_>, diagnostics: &[Diagnostic], reports: &[Report]) -
         .iter()
         .filter_map(|report| {
             let facts = report.facts.as_ref()?;
-            let mut row = serde_json::to_value(facts).unwrap_or_default();
-            row["weak_order"] = weak_order(facts);
-            Some(serde_json::json!({ "name": &*checker.hir.items[report.item].name, "facts": row }))
+            let mut row = facts::object(facts);
+            row["name"] = (&*checker.hir.items[report.item].name).into();
+            Some(row)
         })
         .collect();
     serde_json::json!({ "diagnostics": found, "samplers": samplers }).to_string()
-}
-
-/// The weak order that is claimed, and what was measured on each mesh.
-fn weak_order(facts: &Facts) -> serde_json::Value {
-    let shown = |measured: &Measured| match (measured.order(), &measured.stopped) {
-        (Some(order), _) => serde_json::json!(order),
-        (None, None) => serde_json::json!("exact"),
-        (None, Some(_)) => serde_json::json!("not decided"),
-    };
-    let measured = |of: fn(&Moments) -> &Measured| facts.moments.as_ref().map(|moments| shown(of(moments)));
-    serde_json::json!({ "claimed": facts.weak_order, "smooth": measured(|m| &m.smooth), "rough": measured(|m| &m.rough) })
 }
 
 /// The files that arguments name, folders opened, in order.

@@ -9,6 +9,7 @@ use samp_compiler::types::ItemSort;
 use serde::Serialize;
 
 use crate::args::{Format, ListArgs};
+use crate::facts;
 use crate::report::Failed;
 
 /// A row of the list.
@@ -18,7 +19,13 @@ pub struct Row {
     name: String,
     about: String,
     paper: Option<String>,
+    #[serde(serialize_with = "object")]
     facts: Option<Facts>,
+}
+
+/// The facts as `check --format json` gives them.
+fn object<S: serde::Serializer>(facts: &Option<Facts>, to: S) -> Result<S::Ok, S::Error> {
+    facts.as_ref().map(facts::object).serialize(to)
 }
 
 /// Prints the library.
@@ -79,7 +86,7 @@ fn print(rows: &[Row]) {
             }
             sort = row.sort;
             match sort {
-                "sampler" => println!("{:width$}  order  evals  noise  paper       about", "samplers"),
+                "sampler" => println!("{:width$}  order   evals  noise  families    paper       about", "samplers"),
                 other => println!("{}", ItemSort::from_name(other).map_or(other, ItemSort::folder)),
             }
         }
@@ -87,13 +94,12 @@ fn print(rows: &[Row]) {
         match &row.facts {
             None => println!("{:width$}  {}", row.name, row.about),
             Some(facts) => {
-                let order = match (facts.order.claimed, facts.weak_order) {
-                    (Some(order), _) => order.to_string(),
-                    (None, Some(order)) => format!("{order} weak"),
-                    (None, None) => "-".to_owned(),
-                };
-                let noise = if facts.draws > 0 { "yes" } else { "-" };
-                println!("{:width$}  {order:<6} {:<6} {noise:<6} {paper:<11} {}", row.name, facts.evals, row.about);
+                let (order, families) = (facts::order_cell(facts), facts.families.join(" "));
+                let (evals, noise) = (facts.evals.per_step, if facts.draws.of_ten > 0 { "yes" } else { "-" });
+                println!(
+                    "{:width$}  {order:<6}  {evals:<5}  {noise:<5}  {families:<10}  {paper:<10}  {}",
+                    row.name, row.about
+                );
             }
         }
     }

@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod emit;
 mod explain;
+mod facts;
 mod list;
 mod output;
 mod picture;

@@ -184,7 +184,7 @@ mod listing {
         let rows = rows.as_array().expect("a list");
         assert_eq!(rows.len(), short.lines().count());
         let row = rows.iter().find(|row| row["name"] == "dpmpp_2m").expect("it is in the library");
-        assert_eq!(row["facts"]["evals"], 1);
+        assert_eq!(row["facts"]["evals"]["per_step"], 1);
         assert_eq!(row["facts"]["order"]["formula"], 2);
         assert_eq!(row["paper"], "2211.01095");
     }
@@ -245,7 +245,7 @@ mod checking {
         desk.write("mine.samp", EULER);
         let json = desk.run(&["check", "--format", "json", "mine.samp"]).well();
         let found: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
-        assert_eq!(found["samplers"][0]["facts"]["evals"], 1);
+        assert_eq!(found["samplers"][0]["evals"]["per_step"], 1);
     }
 
     #[test]

@@ -143,7 +143,20 @@ fn an_approximation_falls_at_first_order() {
 /// The first program of a page shows its mistake, the second is clean.
 #[test]
 fn pages_show_what_they_explain() {
-    for code in [Code::E0412, Code::E0413, Code::E0414, Code::E0415, Code::E0416] {
+    const CODES: [Code; 11] = [
+        Code::E0412,
+        Code::E0413,
+        Code::E0414,
+        Code::E0415,
+        Code::E0416,
+        Code::E0421,
+        Code::E0422,
+        Code::W0514,
+        Code::W0515,
+        Code::W0516,
+        Code::W0517,
+    ];
+    for code in CODES {
         let blocks: Vec<&str> =
             code.page().split("```samp\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
         let (found, _, shown) = check("page.samp", blocks[0]);

@@ -122,7 +122,7 @@ fn wrong_claims_are_refused() {
     assert!(files.len() >= 15);
     for file in files {
         let found: Vec<Diagnostic> = check(&file).into_iter().flat_map(|(_, _, found)| found).collect();
-        let codes: Vec<&str> = found.iter().map(|found| found.code.name()).collect();
+        let codes: Vec<&str> = found.iter().filter(|one| one.is_error()).map(|one| one.code.name()).collect();
         // A stage at the wrong level also makes a rule that depends on the family, which is found first.
         let expected = if file.ends_with("stage_at_wrong_level.samp") { "E0416" } else { "E0421" };
         assert!(!codes.is_empty() && codes.iter().all(|code| *code == expected), "{}: {codes:?}", file.display());

@@ -143,6 +143,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let block = &inst.blocks[0];
         for entry in list.iter() {
             self.spend(1, inst.span)?;
+            self.track_read(entry, inst.span);
             if let Some(param) = block.params.first() {
                 frame.set(*param, entry.clone());
             }
@@ -186,7 +187,11 @@ impl<'p, A: Arith> Machine<'p, A> {
                 self.spend(levels.len() as u64, span)?;
                 Value::List(Rc::new(levels.into_iter().map(Value::Level).collect()))
             }
-            Op::Index => self.index(&args, span)?,
+            Op::Index => {
+                let value = self.index(&args, span)?;
+                self.track_read(&value, span);
+                value
+            }
             Op::Slice { low, high, closed } => self.slice(&args, *low, *high, *closed, span)?,
             Op::Reduce(reduce) => match &args[0] {
                 Value::List(list) => self.reduce(*reduce, list.to_vec(), span)?,
@@ -306,8 +311,14 @@ impl<'p, A: Arith> Machine<'p, A> {
             Position::Pure => {
                 let schedule = self.schedule_here(span)?;
                 let level = schedule.family.and_then(super::Level::pure);
-                let message = format!("the schedule `{}` has no level without data", schedule.name);
-                Value::Level(Rc::new(level.ok_or_else(|| Box::new(Diagnostic::new(Code::E0508, span, message)))?))
+                let no_level = || {
+                    let message = format!("the schedule `{}` has no level without data", schedule.name);
+                    let found = Diagnostic::new(Code::E0508, span, message);
+                    Box::new(
+                        found.help("ask `rho(s) == inf`, which every schedule answers; a grid may begin at `noisiest`"),
+                    )
+                };
+                Value::Level(Rc::new(level.ok_or_else(no_level)?))
             }
             Position::Noisiest => {
                 self.counts.own_coordinates += 1;

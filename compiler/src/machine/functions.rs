@@ -233,6 +233,8 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Ok(Value::Real(A::Real::from_f64(math::beta_quantile(u, a, b))))
             }
             Builtin::Noise => {
+                let asked = self.asked(self.counts.draws, span);
+                self.ledger.draws.push(asked);
                 let data = self.draw();
                 Ok(Value::Tensor(self.tensor(data, Kind::Noise, None)))
             }

@@ -109,7 +109,8 @@ impl<'p, A: Arith> Machine<'p, A> {
             });
         }
         let histories = vec![Vec::new(); code.histories.len()];
-        Ok(Instance { fresh: true, options, item: Some(item.item), histories, states })
+        let track = super::ledger::Track::default();
+        Ok(Instance { fresh: true, options, item: Some(item.item), histories, states, track })
     }
 
     /// Makes a nested sampler forget, and what is nested in it.
@@ -148,6 +149,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let history = &mut self.instance_mut().histories[index];
         history.insert(0, value.clone());
         history.truncate(depth);
+        self.track_push(index);
         Ok(Value::None)
     }
 
@@ -193,6 +195,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         };
         let Some(s) = x.level.clone() else { return Err(self.no_level(span)) };
         let instance = self.enter(sampler, code)?;
+        self.track_step(instance, &s, t, span);
         let outer = (self.at.instance, self.at.ve);
         let called = self.called.take();
         let x = self.change_coordinates(x, code.ve, span)?;

@@ -9,6 +9,7 @@ mod functions;
 mod integral;
 mod items;
 mod legs;
+pub mod ledger;
 pub mod level;
 mod predict;
 pub mod renew;
@@ -51,6 +52,7 @@ pub struct Machine<'p, A: Arith> {
     pub arith: A,
     pub(crate) at: Place<A>,
     pub(crate) counts: Counts,
+    ledger: ledger::Ledger,
     work: u64,
     depth: u32,
     consts: HashMap<Func, Value<A>>,
@@ -116,6 +118,7 @@ struct Instance<A: Arith> {
     item: Option<ItemRef>,
     histories: Vec<Vec<Value<A>>>,
     states: Vec<Value<A>>,
+    track: ledger::Track,
 }
 
 /// A model call that was made.
@@ -134,8 +137,14 @@ struct Answer<A: Arith> {
 impl<'p, A: Arith> Machine<'p, A> {
     /// An interpreter at the start of a run.
     pub fn new(program: &'p Program, arith: A) -> Self {
-        let root =
-            Instance { fresh: true, options: Rc::default(), item: None, histories: Vec::new(), states: Vec::new() };
+        let root = Instance {
+            fresh: true,
+            options: Rc::default(),
+            item: None,
+            histories: Vec::new(),
+            states: Vec::new(),
+            track: ledger::Track::default(),
+        };
         Machine {
             program,
             arith,
@@ -155,6 +164,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 call: None,
             },
             counts: Counts::default(),
+            ledger: ledger::Ledger::default(),
             work: 0,
             depth: 0,
             consts: HashMap::new(),

@@ -195,6 +195,8 @@ impl<'p, A: Arith> Machine<'p, A> {
         args: &[(Arc<str>, Vec<A::Real>)],
         span: Span,
     ) -> Result<(Kind, A::Tensor)> {
+        let asked = self.asked(self.counts.networks, span);
+        self.ledger.calls.push(asked);
         self.counts.networks += 1;
         let schedule = self.schedule_here(span)?;
         let time = self.time_of(&schedule, level)?;

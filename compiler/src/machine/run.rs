@@ -272,6 +272,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.of_options(&options, func, item.site)
     }
 
+    /// Stands at the beginning of a step of a run over these levels, where claims are asked for.
+    pub fn stand_at(&mut self, i: usize, levels: &[Rc<Level<A::Real>>]) {
+        self.at.i = i as i64;
+        self.at.n = levels.len() as i64 - 1;
+        self.at.grid = Rc::new(levels.iter().cloned().map(Value::Level).collect());
+        self.instance_mut().fresh = i == 0;
+    }
+
     /// Gives the run a tensor of the caller: a mask, or an image at the clean level.
     pub fn give_input(&mut self, name: &Arc<str>, data: A::Tensor, kind: Kind) {
         let level = (kind == Kind::Sample).then(|| Rc::new(Level::clean()));

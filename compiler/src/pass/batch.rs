@@ -39,6 +39,11 @@ pub fn run(tape: &mut Tape) {
     super::share::run(tape);
 }
 
+/// Whether a call is answered by another one: the same branch, asked at one sample.
+pub fn asks_the_same(a: &TapeCall, b: &TapeCall) -> bool {
+    same(a, b) && a.call.branch == b.call.branch
+}
+
 fn same(a: &TapeCall, b: &TapeCall) -> bool {
     a.input == b.input && a.call.time.to_bits() == b.call.time.to_bits() && a.call.args == b.call.args
 }

@@ -50,8 +50,12 @@ pub fn run(tape: &mut Tape) {
     tape.batches = batches;
 }
 
-fn reachable(tape: &Tape) -> SecondaryMap<Node, bool> {
-    let mut live: SecondaryMap<Node, bool> = SecondaryMap::new();
+/// What a step's result or the observer reads.
+pub type Live = SecondaryMap<Node, bool>;
+
+/// The tensors that a step's result or the observer reads.
+pub fn reachable(tape: &Tape) -> Live {
+    let mut live = Live::new();
     let mut work: Vec<Node> = tape.steps.iter().copied().chain(tape.emits.iter().map(|(_, node, _)| *node)).collect();
     while let Some(node) = work.pop() {
         if std::mem::replace(&mut live[node], true) {

@@ -106,7 +106,8 @@ fn trace(program: &Program, pipeline: ItemRef, given: Vec<Value<Tape>>, config: 
             }
         }
     }
-    let setup = machine.set_up_with(pipeline, given, config)?;
+    let mut setup = machine.set_up_with(pipeline, given, config)?;
+    let mut warnings = std::mem::take(&mut setup.warnings);
     let start = match &setup.start {
         Some(start) => start.data,
         None => {
@@ -116,11 +117,12 @@ fn trace(program: &Program, pipeline: ItemRef, given: Vec<Value<Tape>>, config: 
         }
     };
     machine.run(&setup, start, |tape, _, x| tape.end_step(*x))?;
+    warnings.extend(machine.ledger().stale.iter().map(crate::machine::ledger::Stale::warning));
     let times = machine.times(&setup.levels)?;
     let levels = setup.levels.iter().zip(times).map(|(level, time)| row(level, time)).collect();
     let schedule = machine.schedule().map_or_else(|| "".into(), |schedule| Arc::from(&*schedule.name));
     let sampler = program.items[setup.sampler.item].name.clone();
-    Ok(Traced { tape: machine.arith, levels, sampler, schedule, warnings: setup.warnings })
+    Ok(Traced { tape: machine.arith, levels, sampler, schedule, warnings })
 }
 
 fn give(machine: &mut Machine<'_, Tape>, name: &Arc<str>, kind: Kind) {
@@ -152,8 +154,8 @@ pub(crate) fn row(level: &Level<f64>, time: f64) -> LevelRow {
 /// When a tensor can be computed: after how many calls.
 pub(crate) type Ready = cranelift_entity::SecondaryMap<Node, u32>;
 
-/// How many latent-sized buffers live between the steps of a run, once its passes have run.
-pub(crate) fn rest_buffers(tape: &Tape) -> u32 {
+/// How many latent-sized buffers live between the steps of a run and at its peak, once its passes have run.
+pub(crate) fn buffers(tape: &Tape) -> (u32, u32) {
     let n = tape.steps.len() + 1;
     let row = LevelRow { time: 0.0, alpha: 1.0, sigma: 0.0, lambda: f64::INFINITY };
     let traced = Traced {
@@ -164,5 +166,6 @@ pub(crate) fn rest_buffers(tape: &Tape) -> u32 {
         warnings: Vec::new(),
     };
     let segments = cut::cut(&traced.tape, false);
-    assign::assign(&traced, &segments, None).cost.rest_buffers
+    let cost = assign::assign(&traced, &segments, None).cost;
+    (cost.rest_buffers, cost.peak_buffers)
 }

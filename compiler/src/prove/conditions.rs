@@ -9,6 +9,7 @@ use crate::arith::Arith;
 use crate::arith::trace::{NodeKind, Tape};
 use crate::hir::{Family, Hir, ItemId};
 use crate::ir::program::{ItemRef, Program, RulesCode};
+use crate::machine::ledger::{Depth, Ledger};
 use crate::machine::level::Level;
 use crate::machine::{ItemValue, Machine, Result, Value};
 use crate::types::{ItemSort, Ty};
@@ -39,6 +40,13 @@ pub(super) struct Condition {
 }
 
 pub(super) type Options = Vec<Value<Tape>>;
+
+/// A run that was traced.
+pub(super) struct Trace {
+    pub(super) tape: Tape,
+    pub(super) ledger: Ledger,
+    pub(super) depths: Vec<Depth>,
+}
 
 /// What items are run on.
 pub(super) struct Bench<'p> {
@@ -83,7 +91,13 @@ impl<'p> Bench<'p> {
     }
 
     /// Runs a sampler under a condition.
-    pub(super) fn run(&self, code: ItemRef, rules: &RulesCode, options: Options, condition: Condition) -> Result<Tape> {
+    pub(super) fn trace(
+        &self,
+        code: ItemRef,
+        rules: &RulesCode,
+        options: Options,
+        condition: Condition,
+    ) -> Result<Trace> {
         let mut machine = self.machine(self.schedule_of(condition.family))?;
         for name in &rules.inputs {
             let kind = crate::plan::input_kind(self.program, rules.run, name);
@@ -95,7 +109,8 @@ impl<'p> Bench<'p> {
         let start = machine.arith.nodes.push(NodeKind::Start);
         machine.arith.start = Some(start);
         machine.run_levels(&sampler, levels, start, |tape, _, x| tape.end_step(*x))?;
-        Ok(machine.arith)
+        let (ledger, depths) = (machine.ledger().clone(), machine.depths());
+        Ok(Trace { tape: machine.arith, ledger, depths })
     }
 
     /// Runs a sampler under all conditions and with options drawn from their ranges.
@@ -113,7 +128,7 @@ impl<'p> Bench<'p> {
                         continue;
                     }
                     let condition = Condition { family, steps, to_clean };
-                    if let Err(error) = self.run(code, rules, options.clone(), condition) {
+                    if let Err(error) = self.trace(code, rules, options.clone(), condition) {
                         found.extend(is_fault(&error).then_some(*error));
                     }
                 }

@@ -7,7 +7,7 @@ use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
 use super::conditions::{Bench, Condition, Options, item, levels};
-use super::facts::{self, STEPS};
+use super::counts;
 use super::order;
 use crate::arith::direct::Direct;
 use crate::arith::trace::Tape;
@@ -107,17 +107,11 @@ impl Gauge<'_, '_> {
         if measure == Measure::Order {
             return order::measured(self.bench, code, rules, given);
         }
-        let family = rules.only.first().copied().unwrap_or(Family::Vp);
-        let condition = Condition { family, steps: STEPS, to_clean: true };
-        let mut tape = self.bench.run(code, rules, given, condition).map_err(|error| error.message)?;
-        let middle = STEPS / 2;
+        let counts = counts::of(self.bench, code, rules, &given).map_err(|error| error.message)?;
         match measure {
-            Measure::Evals => Ok(facts::calls_by_step(&tape)[middle] as i64),
-            Measure::Draws => Ok(facts::draws_by_step(&tape)[middle] as i64),
-            Measure::Buffers => {
-                crate::pass::run_all(&mut tape);
-                Ok(i64::from(crate::plan::rest_buffers(&tape)))
-            }
+            Measure::Evals => Ok(counts.evals.per_step as i64),
+            Measure::Draws => Ok(counts.draws.per_step as i64),
+            Measure::Buffers => Ok(i64::from(counts.state.rest)),
             Measure::Order | Measure::Calls | Measure::Steps | Measure::Levels | Measure::Same => {
                 Err("it is a sampler".to_owned())
             }

@@ -5,6 +5,7 @@
 //! run, before anybody makes one; what comes out is counted.
 
 mod conditions;
+mod counts;
 mod facts;
 mod forms;
 mod measure;
@@ -20,6 +21,7 @@ use std::collections::HashSet;
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
+pub use counts::{PerStep, State};
 pub use facts::Facts;
 pub use moments::{Measured, Moments};
 pub use order::{AsRun, Limit, OrderFacts};
@@ -93,11 +95,13 @@ fn report(hir: &Hir, forms: &Forms<'_, '_>, item: ItemId, code: ItemRef, seen: &
             found = bench.sampler(hir, item, code, rules);
             if found.is_empty() {
                 let (order, refused) = order::of(bench, hir, item, code, rules);
-                facts = facts::of(bench, hir, item, code, rules, order);
-                found = in_forms(forms, Subject { hir, id: item, code, rules }, facts.as_mut());
+                let subject = Subject { hir, id: item, code, rules };
+                facts = facts::of(bench, subject, order);
+                found = in_forms(forms, subject, facts.as_mut());
                 // An order that is not reached is often the consequence of a wrong signature.
                 if found.is_empty() {
                     found = refused;
+                    found.extend(counts::warnings(bench, subject));
                 }
             }
         }

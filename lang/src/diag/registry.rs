@@ -99,6 +99,7 @@ registry! {
     E0415 Error "variance that grows with the number of steps";
     E0416 Error "rule that depends on the family";
     E0421 Error "order that is not reached";
+    E0422 Error "another number of evaluations";
     // What only a run of the rule shows: found on the plan.
     E0501 Error "read past the history";
     E0502 Error "read of an empty state";
@@ -112,6 +113,10 @@ registry! {
     E0510 Error "unusable grid";
     W0512 Warning "grid with another number of steps";
     W0513 Warning "model call that is never used";
+    W0514 Warning "model call asked twice";
+    W0515 Warning "noise on the clean level";
+    W0516 Warning "history deeper than its reads";
+    W0517 Warning "history carried across a jump";
     // Tests.
     E0601 Error "claim of a test that does not hold";
 }
