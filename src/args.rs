@@ -123,6 +123,9 @@ pub struct RunArgs {
     /// Threads for kernels, all cores if 0; the pictures are the same for any number
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+    /// Where the network and the kernels run
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub device: DeviceArg,
     /// Another network than the pipeline names
     #[arg(long, value_name = "NAME")]
     pub network: Option<String>,
@@ -135,6 +138,19 @@ pub struct RunArgs {
     /// No progress bar
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Where things run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeviceArg {
+    /// The processor
+    Cpu,
+    /// The first NVIDIA device; needs a build with `--features cuda`
+    Cuda,
+    /// The first Apple device; needs a build with `--features metal`
+    Metal,
+    /// The network on the processor, kernels on any adapter; needs a build with `--features wgpu`
+    Wgpu,
 }
 
 /// `sampc list`.

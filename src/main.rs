@@ -5,6 +5,7 @@
 mod args;
 mod bench;
 mod check;
+mod device;
 mod emit;
 mod explain;
 mod facts;

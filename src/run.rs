@@ -8,11 +8,11 @@ use std::time::Instant;
 use candle_core::{DType, Device, Tensor};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use samp_runtime::networks::Network;
-use samp_runtime::{Compiled, Pipeline, RunOptions, Start};
+use samp_runtime::{Compiled, On, Pipeline, RunOptions, Start};
 
 use crate::args::RunArgs;
 use crate::report::{Failed, warn};
-use crate::{output, picture, request};
+use crate::{device, output, picture, request};
 
 /// Pictures of each class when nothing else is asked for.
 const PER_CLASS: usize = 8;
@@ -31,11 +31,12 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failed> {
     let compiled = pipeline.size(28, 28).compile()?;
     let (warnings, sources) = compiled.warnings();
     warn(warnings, sources);
-    let network = network(args, &compiled)?;
+    let (device, on) = device::open(args.device)?;
+    let network = network(args, &compiled, &device)?;
     let (classes, columns) = classes(args, network.n_classes())?;
     let count = args.count.unwrap_or(classes.len()).max(1);
     let network = network.with_classes(classes);
-    let samples = draw(args, &compiled, &network, count)?;
+    let samples = draw(args, &compiled, &network, count, (&device, on))?;
     output::write(&args.output, &picture::png(&samples, columns)?)?;
     let cost = compiled.cost();
     println!(
@@ -52,12 +53,12 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn network(args: &RunArgs, compiled: &Compiled) -> Result<Network, Failed> {
+fn network(args: &RunArgs, compiled: &Compiled, device: &Device) -> Result<Network, Failed> {
     let Some(name) = args.network.as_deref().or(compiled.network()) else {
         let message = format!("the pipeline `{}` names no network; name one: `--network digits`", args.pipeline);
         return Err(Failed::Usage(message));
     };
-    Network::load(name, args.weights.as_deref()).map_err(|error| match error {
+    Network::load(name, args.weights.as_deref(), device).map_err(|error| match error {
         unknown @ samp_runtime::Error::UnknownNetwork { .. } => Failed::Usage(unknown.to_string()),
         other => Failed::Found(other.to_string()),
     })
@@ -77,7 +78,13 @@ fn classes(args: &RunArgs, known: u32) -> Result<(Vec<u32>, usize), Failed> {
     Ok((args.class.clone(), columns))
 }
 
-fn draw(args: &RunArgs, compiled: &Compiled, network: &Network, count: usize) -> Result<Tensor, Failed> {
+fn draw(
+    args: &RunArgs,
+    compiled: &Compiled,
+    network: &Network,
+    count: usize,
+    (device, on): (&Device, On),
+) -> Result<Tensor, Failed> {
     let bar = progress(args, compiled, count);
     let failed = |error: candle_core::Error| Failed::Found(error.to_string());
     let mut parts = Vec::new();
@@ -85,9 +92,9 @@ fn draw(args: &RunArgs, compiled: &Compiled, network: &Network, count: usize) ->
     while done < count {
         let batch = args.batch.min(count - done);
         let [channels, height, width] = network.sample_shape();
-        let start =
-            Start::noise_from(&Device::Cpu, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
-        let options = RunOptions { inputs: inputs(args, batch)?, threads: args.threads, ..RunOptions::default() };
+        let start = Start::noise_from(device, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
+        let options =
+            RunOptions { inputs: inputs(args, batch, device)?, threads: args.threads, on, ..RunOptions::default() };
         let run = compiled.start(start, network.clone(), options)?;
         let mut last = None;
         for step in run {
@@ -98,11 +105,11 @@ fn draw(args: &RunArgs, compiled: &Compiled, network: &Network, count: usize) ->
         done += batch;
     }
     bar.finish_and_clear();
-    Tensor::cat(&parts, 0).map_err(failed)
+    Tensor::cat(&parts, 0).and_then(|samples| samples.to_device(&Device::Cpu)).map_err(failed)
 }
 
 /// Tensors of the caller, repeated for each sample.
-fn inputs(args: &RunArgs, batch: usize) -> Result<HashMap<String, Tensor>, Failed> {
+fn inputs(args: &RunArgs, batch: usize, device: &Device) -> Result<HashMap<String, Tensor>, Failed> {
     let mut inputs = HashMap::new();
     for input in &args.inputs {
         let Some((name, path)) = input.split_once('=') else {
@@ -119,7 +126,7 @@ fn inputs(args: &RunArgs, batch: usize) -> Result<HashMap<String, Tensor>, Faile
         };
         let tensor =
             if tensor.dims().first() == Some(&1) { tensor.repeat((batch, 1, 1, 1)).map_err(failed)? } else { tensor };
-        inputs.insert(name.to_owned(), tensor);
+        inputs.insert(name.to_owned(), tensor.to_device(device).map_err(failed)?);
     }
     Ok(inputs)
 }

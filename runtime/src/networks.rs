@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::denoiser::{Call, Denoiser};
 use crate::error::Error;
@@ -20,18 +20,18 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of this name, with its own weights or those of a file.
+    /// The network of this name on a device, with its own weights or those of a file.
     ///
     /// # Errors
     /// If there is none, or its weights do not fit.
-    pub fn load(name: &str, weights: Option<&Path>) -> Result<Network, Error> {
+    pub fn load(name: &str, weights: Option<&Path>, device: &Device) -> Result<Network, Error> {
         if !NAMES.contains(&name) {
             let known: Vec<String> = NAMES.iter().map(|name| format!("`{name}`")).collect();
             return Err(Error::UnknownNetwork { name: name.to_owned(), known: known.join(", ") });
         }
         let net = match weights {
-            Some(path) => DigitsNet::from_file(path)?,
-            None => DigitsNet::shipped()?,
+            Some(path) => DigitsNet::from_file_on(path, device)?,
+            None => DigitsNet::shipped_on(device)?,
         };
         Ok(Network { net: Arc::new(net), classes: Vec::new() })
     }

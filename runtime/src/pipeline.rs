@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use samp_compiler::backend::stored::Stored;
-use samp_compiler::backend::{Artifact, Dtype, Engine, compile_all};
+use samp_compiler::backend::{Dtype, Engine, compile_all};
 use samp_compiler::compile::{self, Request};
 use samp_compiler::hir::Slot;
 use samp_compiler::ir::plan::{Cost, LevelRow, Plan};
@@ -13,6 +13,7 @@ use samp_lang::diag::Diagnostic;
 use samp_lang::source::SourceMap;
 
 use crate::denoiser::Denoiser;
+use crate::device::DeviceKernel;
 use crate::error::Error;
 use crate::run::{Run, RunOptions};
 use crate::start::Start;
@@ -146,10 +147,11 @@ impl Pipeline {
         let planned = compiled.plan(&RunConfig { cast, ..self.config.clone() })?;
         let kernels: Vec<_> = planned.plan.kernels.values().cloned().collect();
         let artifacts = compile_all(&kernels, self.engine, self.dtype)?;
+        let kernels = artifacts.into_iter().map(DeviceKernel::from).collect();
         let mut warnings = compiled.warnings;
         warnings.extend(planned.warnings);
         let plan = Arc::new(planned.plan);
-        Ok(Compiled { plan, artifacts, dtype: self.dtype, network_dtype, warnings, sources: compiled.sources })
+        Ok(Compiled { plan, kernels, dtype: self.dtype, network_dtype, warnings, sources: compiled.sources })
     }
 
     fn load(&self, path: &str) -> Result<String, String> {
@@ -190,7 +192,7 @@ fn plain(error: &std::io::Error) -> String {
 #[derive(Debug)]
 pub struct Compiled {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) artifacts: Vec<Artifact>,
+    pub(crate) kernels: Vec<DeviceKernel>,
     pub(crate) dtype: Dtype,
     pub(crate) network_dtype: Stored,
     warnings: Vec<Diagnostic>,

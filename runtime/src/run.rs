@@ -9,7 +9,7 @@ use samp_compiler::ir::plan::{CallOp, Fed, LaunchOp, LevelRow, PlanOp, Source, T
 
 use crate::denoiser::{Call, Denoiser};
 use crate::device::operands::candle_dtype;
-use crate::device::{self, On, TensorDraw, TensorLaunch};
+use crate::device::{On, TensorDraw, TensorLaunch};
 use crate::error::{Error, plain};
 use crate::pipeline::Compiled;
 use crate::start::{INITIAL_STREAM, STEP_STREAM, Start, rows};
@@ -223,8 +223,8 @@ impl<'p, D: Denoiser> Run<'p, D> {
             first_sample: self.first_sample,
             threads: self.threads,
         };
-        let artifact = &self.compiled.artifacts[op.kernel.as_u32() as usize];
-        Ok(device::launch(self.on, artifact, &launch, &loads, &stores)?)
+        let kernel = &self.compiled.kernels[op.kernel.as_u32() as usize];
+        Ok(kernel.launch(self.on, &launch, &loads, &stores)?)
     }
 
     fn call(&mut self, op: &CallOp) -> Result<(), Error> {

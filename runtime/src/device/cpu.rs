@@ -53,10 +53,7 @@ fn launch_typed<T: CpuElement>(
     stores: &[&Tensor],
 ) -> Result<(), DeviceError> {
     let mut operands = operands::checked(artifact.dtype(), launch, loads, stores)?;
-    if let Some(first) = operands.first().filter(|first| !first.tensor.device().is_cpu()) {
-        let (role, found) = (first.role, format!("{:?}", first.tensor.device().location()).to_lowercase());
-        return Err(DeviceError::Device { role, expected: "the cpu".to_owned(), found });
-    }
+    operands::on_cpu(&operands)?;
     // A stable sort: stores stay first in their storage.
     operands.sort_by_key(|operand| operand.storage);
 

@@ -6,40 +6,86 @@
 
 pub mod candle_ops;
 pub mod cpu;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+mod cube;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub(crate) mod operands;
+pub mod ptx_cache;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;
 
 use candle_core::{Device, Tensor};
 use samp_compiler::backend::launch::LaunchError;
-use samp_compiler::backend::{Artifact, Dtype};
+use samp_compiler::backend::{Artifact, BackendError, Dtype};
 
 /// What runs the kernels of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum On {
-    /// The best for the device that the tensors are on: compiled code on the CPU, candle's operations elsewhere.
+    /// The best for the device that the tensors are on: compiled code on the CPU and, with the feature `cuda`, on CUDA
+    /// devices; candle's operations elsewhere.
     #[default]
     Tensors,
     /// Candle's operations, on any device.
     CandleOps,
+    /// An adapter of `wgpu`, for tensors on the CPU.
+    #[cfg(feature = "wgpu")]
+    Wgpu,
 }
 
-/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order.
-///
-/// # Errors
-///
-/// As [`cpu::launch`].
-pub fn launch(
-    on: On,
-    artifact: &Artifact,
-    launch: &TensorLaunch<'_>,
-    loads: &[&Tensor],
-    stores: &[&Tensor],
-) -> Result<(), DeviceError> {
-    let device = stores.first().map_or(&Device::Cpu, |store| store.device());
-    match (on, device) {
-        (On::Tensors, Device::Cpu) => cpu::launch(artifact, launch, loads, stores),
-        (On::CandleOps, _) | (On::Tensors, Device::Cuda(_) | Device::Metal(_)) => {
-            candle_ops::launch(artifact, launch, loads, stores)
+/// A compiled kernel, with what devices make of it when they first run it.
+#[derive(Debug)]
+pub struct DeviceKernel {
+    artifact: Artifact,
+    #[cfg(feature = "cuda")]
+    cuda: cuda::Functions,
+    #[cfg(feature = "wgpu")]
+    wgpu: wgpu::Functions,
+}
+
+impl From<Artifact> for DeviceKernel {
+    fn from(artifact: Artifact) -> DeviceKernel {
+        DeviceKernel {
+            artifact,
+            #[cfg(feature = "cuda")]
+            cuda: cuda::Functions::default(),
+            #[cfg(feature = "wgpu")]
+            wgpu: wgpu::Functions::default(),
+        }
+    }
+}
+
+impl DeviceKernel {
+    /// What runs on the CPU.
+    pub fn artifact(&self) -> &Artifact {
+        &self.artifact
+    }
+
+    /// Runs the kernel on `loads` and writes into `stores`, in slot order.
+    ///
+    /// # Errors
+    ///
+    /// As [`cpu::launch`], and whatever the device says.
+    pub fn launch(
+        &self,
+        on: On,
+        launch: &TensorLaunch<'_>,
+        loads: &[&Tensor],
+        stores: &[&Tensor],
+    ) -> Result<(), DeviceError> {
+        let device = stores.first().map_or(&Device::Cpu, |store| store.device());
+        match (on, device) {
+            (On::Tensors, Device::Cpu) => cpu::launch(&self.artifact, launch, loads, stores),
+            #[cfg(feature = "cuda")]
+            (On::Tensors, Device::Cuda(_)) => cuda::launch(&self.cuda, &self.artifact, launch, loads, stores),
+            #[cfg(not(feature = "cuda"))]
+            (On::Tensors, Device::Cuda(_)) => candle_ops::launch(&self.artifact, launch, loads, stores),
+            (On::Tensors, Device::Metal(_)) | (On::CandleOps, _) => {
+                candle_ops::launch(&self.artifact, launch, loads, stores)
+            }
+            #[cfg(feature = "wgpu")]
+            (On::Wgpu, _) => wgpu::launch(&self.wgpu, &self.artifact, launch, loads, stores),
         }
     }
 }
@@ -137,6 +183,9 @@ pub enum DeviceError {
     /// The launch does not fit the kernel.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// The kernel has no code for the device, or the device failed.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
     /// Candle refused.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -108,6 +108,22 @@ fn check_overlaps(operands: &[Operand<'_>]) -> Result<(), DeviceError> {
     Ok(())
 }
 
+/// Refuses operands that are not on the CPU.
+///
+/// # Errors
+///
+/// Of the first that is elsewhere.
+pub(super) fn on_cpu(operands: &[Operand<'_>]) -> Result<(), DeviceError> {
+    // They are all on one device.
+    match operands.first() {
+        Some(first) if !first.tensor.device().is_cpu() => {
+            let (expected, found) = (name(&Device::Cpu), name(first.tensor.device()));
+            Err(DeviceError::Device { role: first.role, expected, found })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Samples of a launch and elements of each, by the shape of its stores.
 pub(super) fn samples(stores: &[&Tensor]) -> (usize, usize) {
     match stores.first().map_or(&[][..], |store| store.dims()) {

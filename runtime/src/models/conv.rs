@@ -2,13 +2,16 @@
 //!
 //! candle's own convolution lays patches and kernel out anew, scattered, in every call. Here the
 //! kernel is laid out once, and patches are copied by whole runs of a picture's row.
-//! Only single pictures, so that no result can depend on what else is in a batch.
+//! Only single pictures on the CPU, so that no result can depend on what else is in a batch. On other devices it is
+//! candle's convolution, of whole batches.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 /// A convolution with square kernel, zero padding of half the kernel, and bias.
 pub(super) struct Conv {
-    /// `[outputs, inputs * kernel * kernel]`
+    /// `[outputs, inputs, kernel, kernel]`
+    kernel: Tensor,
+    /// The same as `[outputs, inputs * kernel * kernel]`.
     weight: Tensor,
     /// `[outputs, 1]`
     bias: Tensor,
@@ -20,6 +23,7 @@ impl Conv {
     pub(super) fn new(weight: &Tensor, bias: &Tensor, stride: usize) -> Result<Self> {
         let (outputs, inputs, kernel, _) = weight.dims4()?;
         Ok(Self {
+            kernel: weight.clone(),
             weight: weight.reshape((outputs, inputs * kernel * kernel))?,
             bias: bias.reshape((outputs, 1))?,
             patches: Patches { kernel, stride },
@@ -28,6 +32,9 @@ impl Conv {
 
     /// `[1, inputs, height, width]` to `[1, outputs, height / stride, width / stride]`.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if !x.device().is_cpu() {
+            return self.forward_batch(x);
+        }
         let (_, inputs, height, width) = x.dims4()?;
         let columns = if self.patches.kernel == 1 {
             x.reshape((inputs, height * width))?
@@ -41,6 +48,15 @@ impl Conv {
             self.patches.steps(height),
             self.patches.steps(width),
         ))
+    }
+}
+
+impl Conv {
+    /// The same for any number of pictures, by candle's own convolution.
+    fn forward_batch(&self, x: &Tensor) -> Result<Tensor> {
+        let Patches { kernel, stride } = self.patches;
+        let bias = self.bias.reshape((1, self.bias.dim(0)?, 1, 1))?;
+        x.conv2d(&self.kernel, kernel / 2, stride, 1, 1)?.broadcast_add(&bias)
     }
 }
 
@@ -115,8 +131,8 @@ mod tests {
             let x = Tensor::randn(0f32, 1.0, (1, 3, 7, 6), &Device::Cpu)?;
             let weight = Tensor::randn(0f32, 1.0, (4, 3, kernel, kernel), &Device::Cpu)?;
             let bias = Tensor::randn(0f32, 1.0, 4, &Device::Cpu)?;
-            let ours = Conv::new(&weight, &bias, stride)?.forward(&x)?;
-            let theirs = x.conv2d(&weight, kernel / 2, stride, 1, 1)?.broadcast_add(&bias.reshape((1, 4, 1, 1))?)?;
+            let conv = Conv::new(&weight, &bias, stride)?;
+            let (ours, theirs) = (conv.forward(&x)?, conv.forward_batch(&x)?);
             let difference = (ours - theirs)?.abs()?.max_all()?.to_scalar::<f32>()?;
             assert!(difference < 1e-5, "kernel {kernel}, stride {stride}: {difference}");
         }

@@ -3,7 +3,8 @@
 //! Takes noisy pictures `z = (1 - t) x + t n`, the time `t` and a class for each row, and gives the
 //! velocity `n - x` (Lipman et al. 2023, arXiv:2210.02747, eq. 23 with sigma_min = 0, time reversed).
 //! Pixels of `x` lie in [-1, 1] and noise `n` is a standard normal.
-//! Runs on the CPU in f32. It never draws noise, never steps, and never mixes rows of a batch.
+//! Runs in f32, on the CPU row by row and elsewhere whole batches at once. It never draws noise, never steps, and never
+//! mixes rows of a batch.
 
 use std::f64::consts::LN_10;
 use std::path::Path;
@@ -35,9 +36,10 @@ static SHIPPED: &[u8] = include_bytes!("../../weights/digits.safetensors");
 
 /// The network with its weights, immutable once loaded; share it freely between threads.
 ///
-/// Rows run in parallel on rayon's threads (`RAYON_NUM_THREADS`), each computed by itself in the
+/// On the CPU rows run in parallel on rayon's threads (`RAYON_NUM_THREADS`), each computed by itself in the
 /// same way, so a row's result is the same to the last bit in every batch and with any threads.
 pub struct DigitsNet {
+    device: Device,
     frequencies: Tensor,
     time_in: Linear,
     time_out: Linear,
@@ -66,13 +68,29 @@ impl DigitsNet {
         Self::from_bytes(SHIPPED)
     }
 
+    /// As [`DigitsNet::shipped`], on a device.
+    ///
+    /// # Errors
+    /// As there, and when the device fails.
+    pub fn shipped_on(device: &Device) -> Result<Self> {
+        Self::build(SHIPPED, device).or_else(|cause| bail!("digits weights: {cause}"))
+    }
+
     /// The network with the weights in a safetensors file.
     ///
     /// # Errors
     /// When the file cannot be read or is not of this network's form; the message opens with the path.
     pub fn from_file(path: &Path) -> Result<Self> {
+        Self::from_file_on(path, &Device::Cpu)
+    }
+
+    /// As [`DigitsNet::from_file`], on a device.
+    ///
+    /// # Errors
+    /// As there, and when the device fails.
+    pub fn from_file_on(path: &Path, device: &Device) -> Result<Self> {
         match std::fs::read(path) {
-            Ok(bytes) => Self::build(&bytes).or_else(|cause| bail!("{}: {cause}", path.display())),
+            Ok(bytes) => Self::build(&bytes, device).or_else(|cause| bail!("{}: {cause}", path.display())),
             Err(cause) => bail!("{}: cannot read the weights: {cause}", path.display()),
         }
     }
@@ -83,7 +101,7 @@ impl DigitsNet {
     /// When the bytes are cut short, or a tensor is missing or has another shape; the message names
     /// the tensor, the shape found and the shape expected.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        Self::build(bytes).or_else(|cause| bail!("digits weights: {cause}"))
+        Self::build(bytes, &Device::Cpu).or_else(|cause| bail!("digits weights: {cause}"))
     }
 
     /// The velocity at `x` `[rows, 1, 28, 28]` f32, of the same shape.
@@ -95,7 +113,7 @@ impl DigitsNet {
     /// When `x` has another shape, dtype or device, `time` lies outside [0, 1], or `classes` has
     /// another length or an index past [`NO_CLASS`].
     pub fn forward(&self, x: &Tensor, time: f64, classes: &[u32]) -> Result<Tensor> {
-        check_pictures(x)?;
+        check_pictures(x, &self.device)?;
         check_time(time)?;
         check_classes(classes, x.dim(0)?)?;
         if classes.is_empty() {
@@ -103,6 +121,9 @@ impl DigitsNet {
         }
         let x = x.contiguous()?;
         let time = self.embed_time(time)?;
+        if !self.device.is_cpu() {
+            return self.batch(&x, &time, classes);
+        }
         let rows = classes
             .par_iter()
             .enumerate()
@@ -114,10 +135,17 @@ impl DigitsNet {
         Tensor::cat(&rows, 0)
     }
 
-    fn build(bytes: &[u8]) -> Result<Self> {
-        let weights = Weights::from_bytes(bytes)?;
+    /// All rows at once.
+    fn batch(&self, x: &Tensor, time: &Tensor, classes: &[u32]) -> Result<Tensor> {
+        let classes = Tensor::from_slice(classes, classes.len(), &self.device)?;
+        self.row(x, &self.classes.index_select(&classes, 0)?.broadcast_add(time)?)
+    }
+
+    fn build(bytes: &[u8], device: &Device) -> Result<Self> {
+        let weights = Weights::from_bytes(bytes, device)?;
         let (c, c2, c3) = (WIDTH, 2 * WIDTH, 3 * WIDTH);
         Ok(Self {
+            device: device.clone(),
             frequencies: frequencies()?,
             time_in: weights.linear("l1", c, EMBEDDING)?,
             time_out: weights.linear("l2", EMBEDDING, EMBEDDING)?,
@@ -141,11 +169,12 @@ impl DigitsNet {
     /// The embedding of the time alone, `[1, EMBEDDING]`, before a class is added.
     fn embed_time(&self, time: f64) -> Result<Tensor> {
         let angles = (&self.frequencies * time)?;
-        let waves = Tensor::cat(&[angles.cos()?, angles.sin()?], 1)?.to_dtype(DType::F32)?;
+        let waves = Tensor::cat(&[angles.cos()?, angles.sin()?], 1)?.to_dtype(DType::F32)?.to_device(&self.device)?;
         self.time_out.forward(&self.time_in.forward(&waves)?.silu()?)
     }
 
-    /// One row: `x` `[1, 1, 28, 28]` and the embedding of its time and class.
+    /// One row, or on other devices than the CPU any number: `x` `[rows, 1, 28, 28]` and the embedding of the time and
+    /// class of each.
     fn row(&self, x: &Tensor, embedding: &Tensor) -> Result<Tensor> {
         let embedding = embedding.silu()?;
         let at_28 = self.down_28.forward(&self.input.forward(x)?, &embedding)?;
@@ -202,7 +231,7 @@ fn frequencies() -> Result<Tensor> {
     (index * (-4.0 * LN_10 / N_FREQUENCIES as f64))?.exp()? * 1000.0
 }
 
-fn check_pictures(x: &Tensor) -> Result<()> {
+fn check_pictures(x: &Tensor, device: &Device) -> Result<()> {
     let dims = x.dims();
     if dims.len() != 4 || dims[1..] != SHAPE {
         bail!("the digits network takes samples of shape [rows, 1, 28, 28], found {dims:?}");
@@ -210,8 +239,9 @@ fn check_pictures(x: &Tensor) -> Result<()> {
     if x.dtype() != DType::F32 {
         bail!("the digits network takes f32 samples, found {}", x.dtype().as_str());
     }
-    if !x.device().is_cpu() {
-        bail!("the digits network runs on the CPU, found samples on {:?}", x.device().location());
+    if !x.device().same_device(device) {
+        let (expected, found) = (device.location(), x.device().location());
+        bail!("the digits network is on {expected:?}, found samples on {found:?}");
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Named tensors of one weights file, each checked against the shape that the network expects.
 //!
-//! Takes the bytes of a safetensors file with f16 or f32 tensors and gives f32 layers on the CPU.
+//! Takes the bytes of a safetensors file with f16 or f32 tensors and gives f32 layers on a device.
 //! Every failure is an error that names the tensor; tensors that nobody asks for are left alone.
 
 use std::collections::HashMap;
@@ -21,8 +21,8 @@ impl Weights {
     ///
     /// # Errors
     /// When the bytes are cut short or are no safetensors file.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        match safetensors::load_buffer(bytes, &Device::Cpu) {
+    pub(super) fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self> {
+        match safetensors::load_buffer(bytes, device) {
             Ok(tensors) => Ok(Self(tensors)),
             Err(cause) => bail!(
                 "expected a complete safetensors file, found {} bytes that do not read as one: {cause}",

@@ -1,0 +1,184 @@
+//! Agreement with the CPU: every operation, number type and odd size, and whole samplers.
+
+use candle_core::{DType, Device, Tensor};
+use samp_compiler::backend::{Artifact, Dtype, Engine, compile};
+use samp_compiler::ir::kernel::{Args, Kernel};
+use samp_compiler::ir::op::Op;
+use samp_compiler::library::std_names;
+use samp_compiler::types::ItemSort;
+use samp_runtime::device::{DeviceKernel, TensorDraw, TensorLaunch};
+use samp_runtime::{Call, Compiled, On, RunOptions, Start};
+use serde_json::{Map, json};
+
+use crate::step::pipeline;
+use crate::{Config, Part, Result};
+
+/// Units in the last place of f32 by which a device may differ from the CPU's own code: nothing where IEEE 754 says
+/// the result. Division and square roots of WGSL are less exact.
+fn budget(op: Op, on: On) -> u32 {
+    match op {
+        Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max | Op::Neg | Op::Abs => 0,
+        Op::Div | Op::Sqrt | Op::Fma if on == On::Tensors => 0,
+        Op::Div | Op::Sqrt | Op::Fma => 3,
+        Op::Exp | Op::Ln | Op::Tanh | Op::Sin | Op::Cos => 4,
+    }
+}
+
+const DTYPES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+
+/// Samples and elements: odd, less than a vector, more than a block.
+const SHAPES: [(usize, usize); 6] = [(1, 1), (1, 7), (3, 5), (2, 1024), (3, 1027), (5, 40_001)];
+
+/// One operation in a kernel with as many scalars and draws as `n`, so that parameters lie in many ways.
+fn kernel_of(op: Op, n: u32) -> Kernel {
+    let mut kernel = Kernel::new(op.name());
+    let loads: Vec<_> = (0..op.arity() as u32).map(|slot| kernel.load(slot)).collect();
+    let args = Args::from_slice(&loads).expect("one to three operands");
+    let mut value = kernel.apply(op, args);
+    kernel.store(value);
+    for slot in 0..n {
+        let scalar = kernel.scalar(slot);
+        value = kernel.apply(Op::Mul, [scalar, loads[0]]);
+        kernel.store(value);
+        let noise = kernel.noise(slot);
+        kernel.store(noise);
+    }
+    kernel
+}
+
+/// Numbers of mixed size and sign, positive enough for most operations; finite in f16.
+fn numbers(n: usize, salt: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 7919 + salt * 104_729) % 20_011) as f32 / 2501.0 - 2.0 + 1e-3 * salt as f32).collect()
+}
+
+/// What a kernel stores; `offset` rows are skipped before each load, so that views start at odd places.
+fn outputs(
+    kernel: &DeviceKernel,
+    (device, on): (&Device, On),
+    shape: (usize, usize),
+    dtype: DType,
+    offset: usize,
+) -> Result<Vec<Tensor>> {
+    let (samples, elements) = shape;
+    let ir = kernel.artifact().kernel();
+    let load = |slot: usize| -> Result<Tensor> {
+        let values = numbers((samples + offset) * elements, slot);
+        let whole = Tensor::from_vec(values, (samples + offset, elements), &Device::Cpu)?.to_dtype(dtype)?;
+        Ok(whole.to_device(device)?.narrow(0, offset, samples)?)
+    };
+    let loads = (0..ir.n_loads as usize).map(load).collect::<Result<Vec<_>>>()?;
+    let stores: Vec<Tensor> =
+        ir.stores.iter().map(|_| Tensor::zeros(shape, dtype, device)).collect::<candle_core::Result<_>>()?;
+    let draws: Vec<TensorDraw<'_>> =
+        (0..ir.n_noises).map(|stream| TensorDraw::Generated { stream, draw: 3 + stream }).collect();
+    let scalars: Vec<f64> = (0..ir.n_scalars).map(|slot| 0.37 + f64::from(slot)).collect();
+    let launch = TensorLaunch { scalars: &scalars, draws: &draws, seed: 77 << 33 | 5, first_sample: 9, threads: 1 };
+    let loads: Vec<&Tensor> = loads.iter().collect();
+    kernel.launch(on, &launch, &loads, &stores.iter().collect::<Vec<_>>())?;
+    stores.iter().map(|store| Ok(store.to_device(&Device::Cpu)?)).collect()
+}
+
+/// The largest distance in units of the last place of what is stored.
+fn distance(found: &Tensor, expected: &Tensor) -> Result<u32> {
+    let bits = |tensor: &Tensor| -> Result<Vec<(f32, i64)>> {
+        let flat = tensor.flatten_all()?;
+        let ordered = |bits: i64, sign: i64| if bits & sign == 0 { bits } else { sign - bits };
+        Ok(match tensor.dtype() {
+            DType::F16 => {
+                let values = flat.to_vec1::<half::f16>()?;
+                values.iter().map(|x| (x.to_f32(), ordered(i64::from(x.to_bits()), 1 << 15))).collect()
+            }
+            DType::BF16 => {
+                let values = flat.to_vec1::<half::bf16>()?;
+                values.iter().map(|x| (x.to_f32(), ordered(i64::from(x.to_bits()), 1 << 15))).collect()
+            }
+            _ => {
+                let values = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+                values.iter().map(|x| (*x, ordered(i64::from(x.to_bits()), 1 << 31))).collect()
+            }
+        })
+    };
+    let pairs = bits(found)?.into_iter().zip(bits(expected)?);
+    let far = pairs.map(|((a, a_bits), (b, b_bits))| match a == b || (a.is_nan() && b.is_nan()) {
+        true => 0,
+        false => u32::try_from((a_bits - b_bits).unsigned_abs()).unwrap_or(u32::MAX),
+    });
+    Ok(far.max().unwrap_or(0))
+}
+
+/// Every operation in every number type, at odd sizes, with odd counts of scalars and draws, on views.
+pub(crate) fn operations(config: &Config) -> Result<Part> {
+    let mut right = true;
+    let mut worst = Map::new();
+    for op in Op::ALL.iter().copied() {
+        let (mut far_op, mut far_noise) = (0, 0);
+        for n in [0, 1, 2, 3] {
+            let artifact = |engine| -> Result<Artifact> { Ok(compile(&kernel_of(op, n), engine, Dtype::F32)?) };
+            let kernel = DeviceKernel::from(artifact(Engine::best())?);
+            for shape in SHAPES {
+                for dtype in DTYPES {
+                    for offset in [0, 1] {
+                        let found = outputs(&kernel, (&config.device, config.on), shape, dtype, offset)?;
+                        let expected = outputs(&kernel, (&Device::Cpu, On::Tensors), shape, dtype, offset)?;
+                        far_op = far_op.max(distance(&found[0], &expected[0])?);
+                        for (found, expected) in found.iter().zip(&expected).skip(1) {
+                            far_noise = far_noise.max(distance(found, expected)?);
+                        }
+                    }
+                }
+            }
+        }
+        let allowed = budget(op, config.on);
+        // Normals are made of logarithms and waves.
+        let within = far_op <= allowed && far_noise <= 4;
+        right &= within;
+        println!(
+            "  {:5} {far_op} of {allowed} ulp, scalars and noise {far_noise} of 4{}",
+            op.name(),
+            if within { "" } else { "   OUTSIDE" }
+        );
+        worst.insert(op.name().to_owned(), json!({"ulp": far_op, "budget": allowed, "noise_ulp": far_noise}));
+    }
+    Ok(Part { right, json: json!({ "ops": worst }) })
+}
+
+/// A denoiser that is no denoiser: branches differ, and so do its answers to different times.
+fn answer(x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
+    let rows = call.batch();
+    let answers = (0..call.branches().len())
+        .map(|k| x.narrow(0, k * rows, rows)?.affine(0.3 + 0.2 * k as f64, 1e-3 * call.time().rem_euclid(7.0)));
+    Tensor::cat(&answers.collect::<candle_core::Result<Vec<_>>>()?, 0)
+}
+
+fn sample(compiled: &Compiled, device: &Device, on: On) -> Result<Vec<f32>> {
+    let start = Start::noise(device, (3, 1027), 11)?;
+    let run = compiled.start(start, answer, RunOptions { on, ..RunOptions::default() })?;
+    Ok(run.finish()?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?)
+}
+
+/// Every sampler of the library, plain and guided, on the device and through candle's operations.
+pub(crate) fn samplers(config: &Config) -> Result<Part> {
+    const BOUND: f32 = 2e-5;
+    let (mut right, mut worst, mut n) = (true, 0f32, 0);
+    for sampler in std_names(ItemSort::Sampler) {
+        for guidance in ["plain", "cfg(scale = 2.5)"] {
+            let compiled = pipeline(sampler, guidance).compile()?;
+            let expected = sample(&compiled, &Device::Cpu, On::Tensors)?;
+            let size = expected.iter().fold(1f32, |top, x| top.max(x.abs()));
+            for on in [config.on, On::CandleOps] {
+                let found = sample(&compiled, &config.device, on)?;
+                let off = found.iter().zip(&expected).fold(0f32, |top, (a, b)| top.max((a - b).abs())) / size;
+                if off > BOUND || off.is_nan() {
+                    println!("  {sampler}, {guidance}, {on:?}: {off:e}   OUTSIDE");
+                    right = false;
+                }
+                worst = worst.max(off);
+                n += 1;
+            }
+        }
+    }
+    println!(
+        "  {n} runs of 20 steps, the farthest {worst:.1e} of its largest number from the CPU's, bound {BOUND:.0e}"
+    );
+    Ok(Part { right, json: json!({ "runs": n, "worst": worst, "bound": BOUND }) })
+}

@@ -1,0 +1,96 @@
+//! A run of 20 steps around a network that costs nothing: host time, launches and waits; and what a first run costs.
+
+use std::time::Instant;
+
+use candle_core::{DType, Tensor};
+use samp_runtime::{Call, Compiled, RunOptions, Start};
+use serde_json::json;
+
+use crate::calls::{LAUNCHES, OTHERS, WAITS, count};
+use crate::step::pipeline;
+use crate::{Config, Part, Result};
+
+const ELEMENTS: usize = 1 << 14;
+
+/// Seconds until the last launch is in the stream, and until all is done.
+fn run(config: &Config, compiled: &Compiled, outputs: &[Tensor]) -> Result<(f64, f64)> {
+    let start = Start::noise(&config.device, (1, ELEMENTS), 1)?;
+    let free = |_: &Tensor, call: &Call| Ok(outputs[call.branches().len() - 1].clone());
+    let run = compiled.start(start, free, RunOptions { on: config.on, threads: 1, ..RunOptions::default() })?;
+    config.device.synchronize()?;
+    let begun = Instant::now();
+    let last = run.finish()?;
+    let queued = begun.elapsed().as_secs_f64();
+    config.device.synchronize()?;
+    drop(last);
+    Ok((queued, begun.elapsed().as_secs_f64()))
+}
+
+/// What the free network answers to one branch and to two.
+fn outputs(config: &Config) -> Result<Vec<Tensor>> {
+    let ones = |branches| Tensor::ones((branches, ELEMENTS), DType::F32, &config.device);
+    Ok(vec![ones(1)?, ones(2)?])
+}
+
+/// Host time, launches and waits.
+pub(crate) fn steps(config: &Config) -> Result<Part> {
+    let outputs = outputs(config)?;
+    let mut rows = Vec::new();
+    for (sampler, guidance) in [("dpmpp_2m", "plain"), ("dpmpp_2m", "cfg(scale = 3)"), ("dpmpp_2m_sde", "plain")] {
+        let compiled = pipeline(sampler, guidance).compile()?;
+        run(config, &compiled, &outputs)?;
+        let rounds = if config.quick { 3 } else { 31 };
+        let mut times = (0..rounds).map(|_| run(config, &compiled, &outputs)).collect::<Result<Vec<_>>>()?;
+        times.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (queued, done) = times[times.len() / 2];
+
+        let start = Start::noise(&config.device, (1, ELEMENTS), 1)?;
+        let free = |_: &Tensor, call: &Call| Ok(outputs[call.branches().len() - 1].clone());
+        let options = RunOptions { on: config.on, threads: 1, ..RunOptions::default() };
+        let started = compiled.start(start, free, options)?;
+        let before = [LAUNCHES, WAITS, OTHERS].map(count);
+        let last = started.finish()?;
+        let after = [LAUNCHES, WAITS, OTHERS].map(count);
+        drop(last);
+        let made: Vec<Option<u64>> = before.iter().zip(after).map(|(b, a)| Some(a? - (*b)?)).collect();
+        let (n, planned) = (compiled.n_steps() as f64, compiled.cost().launches);
+        println!(
+            "  {sampler}, {guidance}: {:.1} us of the host a step, {:.1} us in all; {planned} launches planned, the driver \
+             was asked for {}, for {} waits and {} copies or allocations",
+            queued / n * 1e6,
+            done / n * 1e6,
+            text(made[0]),
+            text(made[1]),
+            text(made[2]),
+        );
+        rows.push(json!({
+            "sampler": sampler, "guidance": guidance, "elements": ELEMENTS, "host_s_per_step": queued / n,
+            "s_per_step": done / n, "planned_launches": planned, "launches": made[0], "waits": made[1],
+            "others": made[2],
+        }));
+    }
+    Ok(Part { right: true, json: json!({ "rows": rows }) })
+}
+
+fn text(count: Option<u64>) -> String {
+    count.map_or("(not counted)".to_owned(), |count| count.to_string())
+}
+
+/// The first run of a pipeline with nothing kept on disk, and one with it.
+pub(crate) fn first(config: &Config) -> Result<Part> {
+    let outputs = outputs(config)?;
+    let folder = std::env::temp_dir().join(format!("samp-cache-{}", std::process::id()));
+    // SAFETY: no other thread of this program reads or writes the environment.
+    unsafe { std::env::set_var("SAMP_CACHE", &folder) };
+    let mut seconds = Vec::new();
+    for _ in 0..2 {
+        // Compiled anew: functions that are in memory belong to a compiled pipeline.
+        let compiled = pipeline("dpmpp_2m_sde", "cfg(scale = 3)").compile()?;
+        let (_, done) = run(config, &compiled, &outputs)?;
+        let (_, again) = run(config, &compiled, &outputs)?;
+        seconds.push(done - again);
+    }
+    let _ = std::fs::remove_dir_all(&folder);
+    println!("  kernels not kept on disk: {:.3} s above a later run; kept: {:.3} s", seconds[0], seconds[1]);
+    Ok(Part { right: true, json: json!({ "cold_s": seconds[0], "kept_s": seconds[1] }) })
+}

@@ -1,0 +1,76 @@
+//! Launches as the cubecl backend wants them: how the tensors of a launch lie, and the parameters by value.
+
+use samp_compiler::backend::cube::launch::GridLaunch;
+use samp_compiler::backend::cube::layout::{Counting, Extent, Layout, NoiseLayout, Room, Storage, StoreLayout, Width};
+use samp_compiler::backend::stored::Stored;
+
+use super::operands::{Operand, stored};
+use super::{Role, TensorDraw, TensorLaunch};
+
+/// The layout of a launch on checked operands, or nothing for what device functions do not do: numbers in f64, and two
+/// loads in the place of one store.
+pub(super) fn layout(operands: &[Operand<'_>], launch: &TensorLaunch<'_>, extent: Extent) -> Option<Layout> {
+    let mut loads = Vec::new();
+    let mut stores = Vec::new();
+    for operand in operands {
+        let storage = storage(operand)?;
+        match operand.role {
+            Role::Load(_) => loads.push(storage),
+            Role::Store(_) => {
+                let mut same = operands.iter().filter_map(|other| match other.role {
+                    Role::Load(load) if other.storage == operand.storage && other.range == operand.range => Some(load),
+                    Role::Load(_) | Role::Store(_) | Role::Noise(_) => None,
+                });
+                stores.push(match (same.next(), same.next()) {
+                    (None, _) => StoreLayout::Own(storage),
+                    (Some(load), None) => StoreLayout::InPlace(load),
+                    (Some(_), Some(_)) => return None,
+                });
+            }
+            Role::Noise(_) => {}
+        }
+    }
+    let noises = launch.draws.iter().map(|draw| match draw {
+        TensorDraw::Generated { .. } => Some(NoiseLayout::Generated),
+        TensorDraw::Given(_) => Some(NoiseLayout::Given(Storage::F32)),
+    });
+    let noises = noises.collect::<Option<Vec<_>>>()?;
+    let layout = Layout { loads, noises, stores, width: Width::One, counting: Counting::ByOne };
+    Some(layout.fitted(extent))
+}
+
+/// What is known of the operands' memory, if their storages start at multiples of 16 bytes.
+pub(super) fn room(operands: &[Operand<'_>]) -> Room {
+    let aligned = |operand: &Operand<'_>| {
+        stored(operand.tensor.dtype()).is_some_and(|stored| (operand.range.0 * stored.size()).is_multiple_of(16))
+    };
+    if operands.iter().all(aligned) { Room::Aligned } else { Room::Any }
+}
+
+/// Stream and draw of each generated noise.
+pub(super) fn draws(launch: &TensorLaunch<'_>) -> Vec<(u32, u32)> {
+    let generated = |draw: &TensorDraw<'_>| match *draw {
+        TensorDraw::Generated { stream, draw } => Some((stream, draw)),
+        TensorDraw::Given(_) => None,
+    };
+    launch.draws.iter().filter_map(generated).collect()
+}
+
+/// The launch without its buffers.
+pub(super) fn grid_launch<'a>(
+    launch: &TensorLaunch<'a>,
+    draws: &'a [(u32, u32)],
+    (samples, elements): (usize, usize),
+) -> GridLaunch<'a> {
+    let TensorLaunch { scalars, seed, first_sample, .. } = *launch;
+    GridLaunch { scalars, draws, seed, first_sample, samples, elements }
+}
+
+fn storage(operand: &Operand<'_>) -> Option<Storage> {
+    match stored(operand.tensor.dtype())? {
+        Stored::F16 => Some(Storage::F16),
+        Stored::Bf16 => Some(Storage::Bf16),
+        Stored::F32 => Some(Storage::F32),
+        Stored::F64 => None,
+    }
+}
