@@ -87,19 +87,26 @@ pub enum Denoiser {
     Cfg,
     /// A factor of the sample for each level, which is given by sigma / (alpha + sigma).
     Linear(Vec<(f64, f64)>),
+    /// Another denoiser, and for each level, given so, the factors of the sample and of its prediction.
+    Boundary(Box<Denoiser>, Vec<(f64, f64, f64)>),
 }
 
 impl Denoiser {
     /// The prediction of the data from one element of a sample.
     pub fn denoised(&self, x: f64, alpha: f64, sigma: f64, branch: &str) -> f64 {
+        let at = sigma / (alpha + sigma);
+        let same = |level: f64| (level - at).abs() <= 1e-9 * at;
         match self {
             Denoiser::Gauss => GAUSS.denoised(x, alpha, sigma),
             Denoiser::Cfg if branch == "uncond" => UNCOND.denoised(x, alpha, sigma),
             Denoiser::Gmm | Denoiser::Cfg => GMM.denoised(x, alpha, sigma),
             Denoiser::Linear(factors) => {
-                let at = sigma / (alpha + sigma);
-                let known = factors.iter().find(|(level, _)| (level - at).abs() <= 1e-9 * at);
+                let known = factors.iter().find(|(level, _)| same(*level));
                 known.map_or(f64::NAN, |(_, factor)| factor * x)
+            }
+            Denoiser::Boundary(law, factors) => {
+                let known = factors.iter().find(|(level, ..)| same(*level));
+                known.map_or(f64::NAN, |(_, skip, out)| skip * x + out * law.denoised(x, alpha, sigma, branch))
             }
         }
     }

@@ -57,9 +57,20 @@ def called(case, last):
 
 def same_stride(case, times):
     """DDIM steps from t to t - 1000 div n, whatever the next time step is."""
-    stride = 1000 // case["num_inference_steps"]
-    if any(a - b != stride for a, b in zip(times[:-2], times[1:-1])) or times[-2] - stride >= 0:
+    if not is_same_stride(case, times):
         raise LeftOut(NOT_NEXT)
+
+
+def is_same_stride(case, times):
+    stride = 1000 // case["num_inference_steps"]
+    return all(a - b == stride for a, b in zip(times[:-2], times[1:-1])) and times[-2] - stride < 0
+
+
+def strided(case, times, sampler):
+    """`sampler`, or where steps do not aim at the next time step, it with the stride they have."""
+    if is_same_stride(case, times):
+        return sampler
+    return expression("fixed_stride", base=sampler, stride=1000 // case["num_inference_steps"])
 
 
 def two_stage(name):

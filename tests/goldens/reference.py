@@ -104,11 +104,12 @@ def draws(count):
 
 
 def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, upto=None, rows=None, final=True,
-        partial=None, scale=None):
+        partial=None, scale=None, boundary=None):
     """The record of a run.
 
     `stages`: trajectory rows per step in the golden file. `upto`: the last step index that is compared, where this is
     not the end of the run. `rows`: the pairs, if not the regular ones. `noise`: reference draws, one per `noise()`.
+    `boundary`: for each call, what the reference makes of the sample and the prediction: skip x + out D.
     """
     levels = list(levels)
     steps = len(levels) - 1
@@ -124,13 +125,21 @@ def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, up
         raise LeftOut(partial)
     return {
         "id": case["id"], "sampler": sampler, "schedule": schedule, "coordinate": coordinate, "levels": levels,
-        "denoiser": dummy.linear(case) if case["toy"] == "dummy" else case["toy"],
+        "denoiser": denoiser(case, boundary),
         "scale": float(case["x_init_scale"] if scale is None else scale),
         "noise": noise, "rows": rows, "final": final,
         "tolerance": 1e-9 * max(1.0, case["final_abs_max"]),
         "f32": None if case.get("f32_unstable") else single(case),
         **({"partial": partial} if partial else {}),
     }
+
+
+def denoiser(case, boundary):
+    law = dummy.linear(case) if case["toy"] == "dummy" else case["toy"]
+    if boundary is None:
+        return law
+    places = [s / (a + s) for a, s in zip(case.floats("model_alpha"), case.floats("model_sigma"))]
+    return {"boundary": [law, [[at, *both] for at, both in zip(places, boundary, strict=True)]]}
 
 
 def single(case):
@@ -173,22 +182,18 @@ def lms_run(case, order, levels, end):
     return run(case, expression("lms", **options), "edm", "rho", levels, **without_last(levels, cut))
 
 
-def unipc_run(case, order, b, schedule, coordinate, levels, lower=True, **more):
+def unipc_run(case, order, b, schedule, coordinate, levels, lower=True, options=None, **more):
     if order > 4:
         raise LeftOut("order above 4")
     levels, cut = shorten(levels)
     steps = len(levels) - 1
-    sampler = expression("unipc", order=order, **({"b": b} if b != "bh2" else {}))
-    # The last step index up to which both agree, and why not further.
-    upto, why = steps, None
+    options = {"order": order, **({"b": b} if b != "bh2" else {}), **(options or {})}
+    part = {}
     if cut:
-        why = ZERO_STEP
         # The run without its last step lowers the order one step too early.
-        if order > 1 and steps > 1:
-            upto = max(1, min(steps, steps - order + 1))
-    elif not lower and order > 1 and levels[-1] != 0:
-        upto, why = max(1, steps - order + 1), "keeps its full order up to the last step"
-    if why and more.get("rows") is not None:
-        raise LeftOut(why)
-    part = {"upto": upto, "partial": why} if why else {}
-    return run(case, sampler, schedule, coordinate, levels, **part, **more)
+        part = {"upto": max(1, steps - order + 1) if lower and order > 1 and steps > 1 else steps, "partial": ZERO_STEP}
+        if more.get("rows") is not None:
+            raise LeftOut(ZERO_STEP)
+    if not lower:
+        options["taper"] = False
+    return run(case, expression("unipc", **options), schedule, coordinate, levels, **part, **more)

@@ -1,12 +1,17 @@
-"""diffusers EulerDiscreteScheduler."""
-from of_diffusers import usual, sigmas_of
-from reference import LeftOut, first_order
+"""diffusers EulerDiscreteScheduler and EDMEulerScheduler."""
+import math
 
-MODEL_FIRST = "evaluates the model before the churn noise, at the lower level"
+from of_diffusers import usual, sigmas_of
+from reference import draws, expression, first_order, run
 
 
 def rule(case):
     usual(case)
-    if case.option("s_churn", 0.0) > 0:
-        raise LeftOut(MODEL_FIRST)
-    return first_order(case, "edm", "rho", sigmas_of(case), "euler")
+    churn, levels = case.option("s_churn", 0.0), sigmas_of(case)
+    if not churn:
+        return first_order(case, "edm", "rho", levels, "euler")
+    low, high = case.option("s_tmin", 0.0), case.option("s_tmax", math.inf)
+    hits = sum(low <= level <= high for level in levels[:-1])
+    sampler = expression("euler_churn_as_shipped", churn=churn, s_min=low, s_max=min(high, 1e6),
+                         s_noise=case.option("s_noise", 1.0), **({"keep": "raw"} if "EDM" in case["sampler"] else {}))
+    return run(case, sampler, "edm", "rho", levels, noise=draws(hits))
