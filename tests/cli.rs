@@ -164,6 +164,17 @@ mod explaining {
         desk.run(&["check"]).fails(2, "required arguments");
         desk.run(&["run", "--stpes", "3"]).fails(2, "'--steps'");
         desk.run(&["run", "--steps", "many"]).fails(2, "invalid value 'many'");
+        desk.run(&["run", "--device", "abacus"]).fails(2, "invalid value 'abacus'");
+    }
+
+    #[test]
+    #[cfg(not(any(feature = "cuda", feature = "metal", feature = "wgpu")))]
+    fn devices_of_other_builds_say_how_to_build_them() {
+        let desk = Desk::new();
+        for device in ["cuda", "metal", "wgpu"] {
+            let help = format!("cargo install --path . --features {device}");
+            desk.run(&["run", "--device", device]).fails(2, &help);
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::start::{INITIAL_STREAM, STEP_STREAM, Start, rows};
 /// What a caller may give a run.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// Tensors for the `input`s of the pipeline, of the start's shape and dtype.
+    /// Tensors for the `input`s of the pipeline, of the start's shape, dtype and device.
     pub inputs: HashMap<String, Tensor>,
     /// Noise in place of generated noise: row `k` is draw `k`, each of the start's shape.
     pub noise: Option<Tensor>,
@@ -82,7 +82,7 @@ impl<'p, D: Denoiser> Run<'p, D> {
             fits(&format!("the input `{name}`"), input, &shape, dtype)?;
         }
         let noise = match &options.noise {
-            Some(noise) => given_noise(noise, &shape, dtype)?,
+            Some(noise) => given_noise(noise, &shape, dtype, &device)?,
             None => Vec::new(),
         };
         let threads = match options.threads {
@@ -294,8 +294,8 @@ fn fits(what: &str, tensor: &Tensor, shape: &Shape, dtype: DType) -> Result<(), 
 }
 
 /// Rows of given noise, each in the shape of a sample.
-fn given_noise(noise: &Tensor, shape: &Shape, dtype: DType) -> Result<Vec<Tensor>, Error> {
-    let noise = noise.to_dtype(dtype)?.contiguous()?;
+fn given_noise(noise: &Tensor, shape: &Shape, dtype: DType, device: &Device) -> Result<Vec<Tensor>, Error> {
+    let noise = noise.to_device(device)?.to_dtype(dtype)?.contiguous()?;
     let (rows, elements) = rows(noise.shape())?;
     if elements != shape.elem_count() {
         return Err(Error::Tensor {

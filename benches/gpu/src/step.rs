@@ -112,6 +112,25 @@ fn time(config: &Config, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(times[times.len() / 2])
 }
 
+/// The driver's own copy of `n` numbers from one place of the device to another.
+#[cfg(feature = "cuda")]
+fn copy_time(config: &Config, n: usize) -> Result<f64> {
+    let Device::Cuda(device) = &config.device else { return copy_time_in_candle(config, n) };
+    let (source, mut target) = (device.alloc_zeros::<f32>(n)?, device.alloc_zeros::<f32>(n)?);
+    time(config, || Ok(device.memcpy_dtod(&source, &mut target)?))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn copy_time(config: &Config, n: usize) -> Result<f64> {
+    copy_time_in_candle(config, n)
+}
+
+fn copy_time_in_candle(config: &Config, n: usize) -> Result<f64> {
+    let zeros = || Tensor::zeros(n, DType::F32, &config.device);
+    let (source, target) = (zeros()?, zeros()?);
+    time(config, || Ok(target.slice_set(&source, 0, 0)?))
+}
+
 /// The next `x` and `d`, op by op.
 fn candle_step(x: &Tensor, f: &Tensor, d: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
     let next_d = (x.affine(0.5, 0.0)? + f.affine(0.5, 0.0)?)?;
@@ -141,10 +160,7 @@ pub(crate) fn times(config: &Config) -> Result<Part> {
         let mixed = Step::new(&guided, n, &config.device)?;
         let fused = time(config, || step.take(config))?;
         let fused_mixed = time(config, || mixed.take(config))?;
-        let (source, target) =
-            (Tensor::ones(n, DType::F32, &config.device)?, Tensor::zeros(n, DType::F32, &config.device)?);
-        // One launch of the driver's own copy.
-        let copy = time(config, || Ok(target.slice_set(&source, 0, 0)?))?;
+        let copy = copy_time(config, n)?;
         let state = [&step.loads[0], &step.loads[1], &step.loads[2]];
         let candle = time(config, || Ok(candle_step(state[0], state[1], state[2]).map(drop)?))?;
         let copy_rate = 8.0 * n as f64 / copy;
@@ -168,6 +184,7 @@ pub(crate) fn times(config: &Config) -> Result<Part> {
         );
         rows.push(json!({
             "elements": n, "bytes": step.bytes(), "fused_s": fused, "copy_s": copy, "candle_s": candle,
+            "torch_copy_s": of_torch("copy"),
             "eager_s": of_torch("eager"), "compile_s": of_torch("compile"),
             "of_copy_bandwidth": rate / copy_rate, "times_candle": candle / fused,
             "times_eager": of_torch("eager").map(|s| s / fused), "times_compile": of_torch("compile").map(|s| s / fused),
