@@ -3,7 +3,7 @@
 # that has a GPU and needs neither Rust nor a network. README.md tells what it takes and what it measures.
 #
 #   build.sh          nvcc from PyPI compiles candle's kernels to PTX; cargo builds; the program is packed
-#   build.sh check    `cargo check` and clippy of the feature `cuda`, with empty PTX: no nvcc, no linking
+#   build.sh check    checks and lints the feature `cuda`, with empty PTX: no nvcc, no linking
 #   build.sh symbols  real CUDA libraries from PyPI (550 MB): every symbol resolves, NVRTC compiles our kernels
 #
 # OUT=folder for everything made (target/gpu); PTX_DIR=ready PTX of candle's kernels, in place of nvcc.
@@ -91,8 +91,9 @@ check() {
   [ -e "$OUT/empty-kernels/Cargo.toml" ] || bash "$here/kernels.sh" --empty "$(crate candle-kernels)" "$OUT/empty-kernels"
   mkdir -p "$OUT/link/lib64/stubs"
   workspace
-  cargo "${1:-clippy}" --release -p samp-runtime -p samp-gpu -p sampc --features samp-runtime/cuda,samp-gpu/cuda,sampc/cuda \
-    --all-targets --config "patch.crates-io.candle-kernels.path='$OUT/empty-kernels'" -- ${1:+} ${1:--D warnings}
+  cargo clippy --release --all-targets -p samp-runtime -p samp-gpu -p sampc \
+    --features samp-runtime/cuda,samp-gpu/cuda,sampc/cuda \
+    --config "patch.crates-io.candle-kernels.path='$OUT/empty-kernels'" -- -D warnings
 }
 
 symbols() {
