@@ -1,6 +1,6 @@
 //! Facts of samplers, as proved and counted: lines for people, objects for programs, cells for tables.
 
-use samp_compiler::prove::{AsRun, Facts, Measured, Moments, OrderFacts, PerStep, Signature};
+use samp_compiler::prove::{AsRun, Facts, Finite, Measured, Moments, OrderFacts, PerStep, Signature};
 use serde_json::{Value, json};
 
 /// All facts of a sampler, as `check --format json` and `list --format json` give them.
@@ -15,6 +15,7 @@ pub fn object(facts: &Facts) -> Value {
         },
         "weak_order": weak_order(facts),
         "signature": signature(facts.signature.as_ref()),
+        "finite": facts.finite.as_ref().map(finite_words),
         "evals": facts.evals,
         "draws": facts.draws,
         "state": facts.state,
@@ -71,6 +72,9 @@ pub fn lines(facts: &Facts) -> Vec<(&'static str, String)> {
     if let Some(signature) = &facts.signature {
         lines.push(("signature", signature_words(signature)));
     }
+    if let Some(finite) = &facts.finite {
+        lines.push(("finite", finite_words(finite)));
+    }
     lines.push(("evals", per_step(&facts.evals)));
     lines.push(("draws", per_step(&facts.draws)));
     let buffers = |n: u32| format!("{n} buffer{}", if n == 1 { "" } else { "s" });
@@ -113,6 +117,13 @@ fn signature_words(signature: &Signature) -> String {
         Signature::Vanishing(order) => format!("approximate, with an error that falls at order {order:.2}"),
         Signature::NotDecided(why) => format!("not decided: {why}"),
         Signature::Wrong => "wrong".to_owned(),
+    }
+}
+
+fn finite_words(finite: &Finite) -> String {
+    match finite {
+        Finite::Holds => "holds".to_owned(),
+        Finite::NotDecided(why) => format!("not decided: {why}"),
     }
 }
 

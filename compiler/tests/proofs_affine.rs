@@ -143,7 +143,7 @@ fn an_approximation_falls_at_first_order() {
 /// The first program of a page shows its mistake, the second is clean.
 #[test]
 fn pages_show_what_they_explain() {
-    const CODES: [Code; 11] = [
+    const CODES: [Code; 12] = [
         Code::E0412,
         Code::E0413,
         Code::E0414,
@@ -151,6 +151,7 @@ fn pages_show_what_they_explain() {
         Code::E0416,
         Code::E0421,
         Code::E0422,
+        Code::E0431,
         Code::W0514,
         Code::W0515,
         Code::W0516,

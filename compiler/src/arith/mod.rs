@@ -2,12 +2,16 @@
 //!
 //! The interpreter in [`crate::machine`] is generic over [`Arith`]: what a host number is, what a tensor is, and what
 //! a model answers. [`trace`] makes the graph of a run, [`direct`] computes with elements, [`affine`] with coefficients
-//! on data and draws. Jets and intervals fit the same trait.
+//! on data and draws, [`jet`] and [`solved`] with series in the step length, [`combination`] with numbers that know
+//! what is wrong with them and what they tend to.
 
 pub mod affine;
 pub mod ball;
+pub mod combination;
 pub mod direct;
 pub mod jet;
+pub mod laurent;
+pub mod limit;
 pub mod real;
 pub mod solved;
 pub mod trace;
@@ -68,6 +72,15 @@ pub struct Naming<R> {
     pub call: Option<Span>,
 }
 
+/// A place in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The expression.
+    pub span: Span,
+    /// The outermost call of a function, in the body of the rule that runs, that led there.
+    pub call: Option<Span>,
+}
+
 /// Why a tensor is kept beyond the place where it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
@@ -121,6 +134,22 @@ pub trait Arith: Sized {
     fn uninflated(&self) -> bool {
         false
     }
+
+    /// A number was computed by the expression at a place.
+    fn computed(&mut self, value: Self::Real, _site: Site) -> Self::Real {
+        value
+    }
+
+    /// A tensor is about to be made at a place.
+    fn at(&mut self, _site: Site) {}
+
+    /// Where a factor that is not finite came into a tensor that is used, and the factor.
+    fn unfit(&self, _used: &Self::Tensor) -> Option<(Span, f64)> {
+        None
+    }
+
+    /// A condition, a level or a count is made of a number.
+    fn compared(&mut self, _number: &Self::Real, _site: Site) {}
 
     /// A tensor lives on beyond the place where it is made.
     fn keep(&mut self, _tensor: &Self::Tensor, _why: Keep) {}

@@ -2,11 +2,14 @@
 //!
 //! What comes out is a [`Tape`]: every operation on tensors in the order it was made, with host numbers put in.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 
-use super::{Arith, Keep, ModelFault, NetworkCall, Operand};
+use samp_lang::source::Span;
+
+use super::{Arith, Keep, ModelFault, NetworkCall, Operand, Site};
 use crate::ir::op::Op;
 use crate::types::Kind;
 
@@ -105,9 +108,30 @@ pub struct Tape {
     pub batches: Vec<Batch>,
     /// Evaluations that were asked for and that nothing reads.
     pub unread: usize,
+    /// Whether tensors with factors that are not finite are let pass: another proof looks at them.
+    pub lenient: bool,
+    /// Tensors with a factor that is not finite, and those made of them: where it came in, and the factor.
+    unfit: HashMap<Node, (Span, f64)>,
+    /// The first of them that the observer was told.
+    unfit_emit: Option<(Span, f64)>,
+    /// Where a tensor is about to be made.
+    site: Option<Site>,
 }
 
 impl Tape {
+    /// A tape for a proof that does not look at numbers.
+    pub fn lenient() -> Tape {
+        Tape { lenient: true, ..Tape::default() }
+    }
+
+    /// A node that is unfit for use if any of these is.
+    fn passed_on(&mut self, node: Node, of: impl IntoIterator<Item = Node>) -> Node {
+        if let Some(unfit) = of.into_iter().find_map(|of| self.unfit.get(&of).copied()) {
+            self.unfit.insert(node, unfit);
+        }
+        node
+    }
+
     /// Notes that a step has ended with this sample.
     pub fn end_step(&mut self, x: Node) {
         self.steps.push(x);
@@ -138,6 +162,12 @@ impl Arith for Tape {
     type Tensor = Node;
 
     fn linear(&mut self, terms: &[(f64, &Node)], constant: f64) -> Node {
+        let bad = terms.iter().map(|(factor, _)| *factor).chain([constant]).find(|factor| !factor.is_finite());
+        if let (Some(bad), Some(site)) = (bad, self.site) {
+            let node = self.nodes.push(NodeKind::Linear { terms: Vec::new(), constant: 0.0 });
+            self.unfit.insert(node, (site.span, bad));
+            return node;
+        }
         let mut merged: Vec<(f64, Node)> = Vec::with_capacity(terms.len());
         for (factor, node) in terms {
             match merged.iter_mut().find(|(_, known)| known == *node) {
@@ -146,14 +176,20 @@ impl Arith for Tape {
             }
         }
         merged.retain(|(factor, _)| *factor != 0.0);
-        match (&merged[..], constant) {
-            ([(1.0, node)], 0.0) => *node,
-            _ => self.nodes.push(NodeKind::Linear { terms: merged, constant }),
+        if let ([(1.0, node)], 0.0, true) = (&merged[..], constant, self.unfit.is_empty()) {
+            return *node;
         }
+        let node = self.nodes.push(NodeKind::Linear { terms: merged, constant });
+        self.passed_on(node, terms.iter().map(|(_, term)| **term))
     }
 
     fn elementwise(&mut self, op: Op, args: &[Operand<f64, Node>]) -> Node {
-        self.nodes.push(NodeKind::Apply { op, args: args.to_vec() })
+        let node = self.nodes.push(NodeKind::Apply { op, args: args.to_vec() });
+        let tensors = args.iter().filter_map(|arg| match arg {
+            Operand::Tensor(tensor) => Some(*tensor),
+            Operand::Scalar(_) => None,
+        });
+        self.passed_on(node, tensors)
     }
 
     fn noise(&mut self, draw: u32) -> Node {
@@ -168,7 +204,8 @@ impl Arith for Tape {
         let index = u32::try_from(self.calls.len()).expect("the interpreter's work is bounded");
         let affine = Affine { gives: Kind::X0, scale: f64::NAN, skip: f64::NAN, out: f64::NAN };
         self.calls.push(TapeCall { input: *input, x: *input, call, affine });
-        self.nodes.push(NodeKind::Network(index))
+        let node = self.nodes.push(NodeKind::Network(index));
+        self.passed_on(node, [*input])
     }
 
     fn predicted(
@@ -188,6 +225,14 @@ impl Arith for Tape {
         Ok(())
     }
 
+    fn at(&mut self, site: Site) {
+        self.site = Some(site);
+    }
+
+    fn unfit(&self, used: &Node) -> Option<(Span, f64)> {
+        if self.lenient { None } else { self.unfit.get(used).copied().or(self.unfit_emit) }
+    }
+
     fn keep(&mut self, tensor: &Node, _why: Keep) {
         if self.kept.last() != Some(tensor) {
             self.kept.push(*tensor);
@@ -195,6 +240,7 @@ impl Arith for Tape {
     }
 
     fn emit(&mut self, name: &Arc<str>, tensor: &Node) {
+        self.unfit_emit = self.unfit_emit.or_else(|| self.unfit.get(tensor).copied());
         self.emits.push((name.clone(), *tensor, self.steps.len()));
     }
 }

@@ -117,6 +117,13 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     fn define(&mut self, frame: &mut Frame<A>, inst: &Inst, value: Value<A>) {
+        // A literal, and what is only read, was not computed here.
+        let value = match value {
+            Value::Real(number) if !matches!(inst.op, Op::Real(_) | Op::Get | Op::Var | Op::State(_) | Op::Index) => {
+                Value::Real(self.arith.computed(number, self.site(inst.span)))
+            }
+            value => value,
+        };
         if let Some(out) = inst.out {
             frame.set(out, value);
         }
@@ -373,6 +380,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             let found = Diagnostic::new(Code::E0508, span, "alpha is 1 everywhere in a rule written `in ve`");
             return Err(Box::new(found.help("make the level from `rho`, `lambda` or `time`")));
         }
+        self.decides(std::slice::from_ref(value), span);
         let value = value.real().ok_or_else(|| internal(span, "a coordinate that is none"))?;
         let coordinate = if self.at.ve && coordinate == Coordinate::Sigma { Coordinate::Rho } else { coordinate };
         if matches!(coordinate, Coordinate::Time | Coordinate::Alpha | Coordinate::Sigma) {
@@ -551,6 +559,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     fn integral(&mut self, frame: &mut Frame<A>, inst: &Inst) -> Result<Value<A>> {
         let ends = (frame.get(inst.args[0]).real(), frame.get(inst.args[1]).real());
         let (Some(low), Some(high)) = ends else { return Err(internal(inst.span, "an integral between no numbers")) };
+        self.decides(&[Value::Real(low.clone()), Value::Real(high.clone())], inst.span);
         if !low.to_f64().is_finite() || !high.to_f64().is_finite() {
             let message = format!("an integral needs finite ends, found {} and {}", low.to_f64(), high.to_f64());
             let found = Diagnostic::new(Code::E0504, inst.span, message);

@@ -10,7 +10,7 @@ use super::level::Level;
 use super::value::{Tensor, Value};
 use super::{Machine, Result, internal};
 use crate::arith::real::Function;
-use crate::arith::{Arith, Operand, Real};
+use crate::arith::{Arith, Operand, Real, Site};
 use crate::builtins::Builtin;
 use crate::hir::Operator;
 use crate::ir::op::Op;
@@ -18,7 +18,13 @@ use crate::math;
 use crate::types::Kind;
 
 impl<'p, A: Arith> Machine<'p, A> {
-    pub(super) fn numbers<const N: usize>(&self, args: &[Value<A>], span: Span) -> Result<[f64; N]> {
+    pub(super) fn site(&self, span: Span) -> Site {
+        Site { span, call: self.called }
+    }
+
+    /// Numbers that something is decided on.
+    pub(super) fn numbers<const N: usize>(&mut self, args: &[Value<A>], span: Span) -> Result<[f64; N]> {
+        self.decides(args, span);
         let numbers: Vec<f64> = args.iter().filter_map(Value::number).collect();
         numbers.try_into().map_err(|_| internal(span, "operands that are no numbers"))
     }
@@ -28,6 +34,16 @@ impl<'p, A: Arith> Machine<'p, A> {
         let draw = self.counts.draws;
         self.counts.draws += 1;
         self.arith.noise(draw)
+    }
+
+    /// Something is decided on these values.
+    pub(super) fn decides(&mut self, args: &[Value<A>], span: Span) {
+        let site = self.site(span);
+        for arg in args {
+            if let Value::Real(number) = arg {
+                self.arith.compared(number, site);
+            }
+        }
     }
 
     pub(super) fn operator(&mut self, operator: Operator, args: &[Value<A>], span: Span) -> Result<Value<A>> {
@@ -45,11 +61,15 @@ impl<'p, A: Arith> Machine<'p, A> {
             (_, [a, b]) if matches!(a, Value::Tensor(_)) || matches!(b, Value::Tensor(_)) => {
                 self.on_tensors(operator, a, b, span)
             }
+            (Operator::Lt | Operator::Le, args) => {
+                self.decides(args, span);
+                self.on_numbers(operator, args, span)
+            }
             (_, args) => self.on_numbers(operator, args, span),
         }
     }
 
-    fn equal(&self, a: &Value<A>, b: &Value<A>, span: Span) -> Result<Value<A>> {
+    fn equal(&mut self, a: &Value<A>, b: &Value<A>, span: Span) -> Result<Value<A>> {
         Ok(Value::Bool(match (a, b) {
             (Value::Level(a), Value::Level(b)) => a.same(b),
             (Value::Word(a), Value::Word(b)) => a == b,
@@ -138,7 +158,8 @@ impl<'p, A: Arith> Machine<'p, A> {
             }
             (Operator::Div, Value::Tensor(x), c) => {
                 let c = self.scalar(c, span)?;
-                self.combine(&[(one() / c, x)], 0.0, span)
+                let factor = self.arith.computed(one() / c, self.site(span));
+                self.combine(&[(factor, x)], 0.0, span)
             }
             (Operator::Div, c, Value::Tensor(x)) => {
                 let c = self.scalar(c, span)?;
@@ -152,21 +173,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         value.real().ok_or_else(|| internal(span, "a factor that is no number"))
     }
 
-    /// A sum of multiples; every factor must be a number that is finite.
+    /// A sum of multiples. A factor that is not finite is an error once the tensor is used.
     pub(super) fn combine(&mut self, terms: &[(A::Real, &Tensor<A>)], constant: f64, span: Span) -> Result<Value<A>> {
         self.combine_with(terms, A::Real::from_f64(constant), span)
     }
 
     fn combine_with(&mut self, terms: &[(A::Real, &Tensor<A>)], constant: A::Real, span: Span) -> Result<Value<A>> {
-        let numbers = terms.iter().map(|(factor, _)| factor.to_f64()).chain([constant.to_f64()]);
-        if let Some(bad) = numbers.into_iter().find(|number| !number.is_finite()) {
-            let what = if bad.is_nan() { "not a number" } else { "infinite" };
-            let message = format!("the factor of this tensor is {what}");
-            let found = Diagnostic::new(Code::E0504, span, message);
-            return Err(Box::new(
-                found.help("a step to `clean` or from `pure` often needs a case of its own: `if t == clean { .. }`"),
-            ));
-        }
+        let site = self.site(span);
+        self.arith.at(site);
         let terms: Vec<(A::Real, &A::Tensor)> =
             terms.iter().map(|(factor, tensor)| (factor.clone(), &tensor.data)).collect();
         let data = self.arith.linear(&terms, constant);
@@ -253,7 +267,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
     }
 
-    fn rounded(&self, builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    fn rounded(&mut self, builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Value<A>> {
         let [z] = self.numbers(args, span)?;
         let rounded = match builtin {
             Builtin::Floor => z.floor(),

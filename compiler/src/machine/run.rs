@@ -307,7 +307,9 @@ impl<'p, A: Arith> Machine<'p, A> {
             self.walk(levels);
             for (i, t) in levels[1..].iter().enumerate() {
                 self.at.i = i as i64;
-                let stepped = self.step(&setup.sampler, &x, t, setup.sampler.site);
+                let stepped = self.step(&setup.sampler, &x, t, setup.sampler.site).and_then(|stepped| {
+                    self.arith.unfit(&stepped.data).map_or(Ok(stepped), |(span, factor)| Err(unfit(span, factor)))
+                });
                 x = stepped.map_err(|mut found| {
                     let step = start + i + 1;
                     found.message = format!("{}, at step {step} of {n} on schedule `{schedule}`", found.message);
@@ -346,4 +348,10 @@ impl<'p, A: Arith> Machine<'p, A> {
     pub fn schedule(&self) -> Option<Rc<super::schedule::Schedule<A>>> {
         self.at.schedule.clone()
     }
+}
+
+fn unfit(span: Span, factor: f64) -> Box<Diagnostic> {
+    let what = if factor.is_nan() { "not a number" } else { "infinite" };
+    let found = Diagnostic::new(Code::E0504, span, format!("the factor of this tensor is {what}"));
+    Box::new(found.help("a step to `clean` or from `pure` often needs a case of its own: `if t == clean { .. }`"))
 }

@@ -82,7 +82,7 @@ impl<'p> Bench<'p> {
 
     /// A machine on a schedule, with the standard model.
     fn machine(&self, schedule: ItemRef) -> Result<Machine<'p, Tape>> {
-        let mut machine = Machine::new(self.program, Tape::default());
+        let mut machine = Machine::new(self.program, Tape::lenient());
         machine.place(
             item(schedule, Vec::new(), self.program),
             item(self.standard(ItemSort::Model, "x0"), Vec::new(), self.program),
@@ -318,17 +318,18 @@ pub(super) fn item<A: Arith>(code: ItemRef, mut given: Vec<Value<A>>, program: &
     Rc::new(ItemValue { item: code, given, site: item.span.0, options: OnceCell::new(), opened: OnceCell::new() })
 }
 
+/// The k-th of n half log-SNRs: at unequal distances that grow, so that nothing is right by symmetry.
+pub(super) fn between(k: usize, n: usize) -> f64 {
+    let share = k as f64 / n as f64;
+    NOISY + (CLEAN - NOISY) * share * (0.7 + 0.3 * share)
+}
+
 /// Levels at unequal distances in half log-SNR.
 pub(super) fn levels(condition: Condition) -> Vec<Rc<Level<f64>>> {
     let n = condition.steps;
-    let at = |k: usize| {
-        let share = k as f64 / n as f64;
-        // Steps of growing length, so that nothing is right by symmetry.
-        let lambda = NOISY + (CLEAN - NOISY) * share * (0.7 + 0.3 * share);
-        match k == n && condition.to_clean {
-            true => Some(Level::clean()),
-            false => Level::on(condition.family, crate::hir::Coordinate::Lambda, lambda),
-        }
+    let at = |k: usize| match k == n && condition.to_clean {
+        true => Some(Level::clean()),
+        false => Level::on(condition.family, crate::hir::Coordinate::Lambda, between(k, n)),
     };
     (0..=n).filter_map(at).map(Rc::new).collect()
 }

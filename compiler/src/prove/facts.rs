@@ -31,6 +31,8 @@ pub struct Facts {
     pub families: Vec<&'static str>,
     /// It is only consistent.
     pub approximate: bool,
+    /// Whether all numbers of its steps are finite.
+    pub finite: Option<super::Finite>,
     /// How mean and variance of its results fall to those of the data, for stochastic rules.
     #[serde(skip)]
     pub moments: Option<super::Moments>,
@@ -45,6 +47,7 @@ pub(super) fn of(bench: &Bench<'_>, subject: Subject<'_>, order: OrderFacts) -> 
         order,
         weak_order: weak_order.map(|(order, _)| order),
         signature: None,
+        finite: None,
         evals,
         draws,
         state,

@@ -7,6 +7,7 @@
 mod conditions;
 mod counts;
 mod facts;
+mod finite;
 mod forms;
 mod measure;
 mod mend;
@@ -19,10 +20,11 @@ mod testing;
 use std::collections::HashSet;
 
 use samp_lang::diag::{Code, Diagnostic};
-use samp_lang::source::Span;
+use samp_lang::source::{SourceMap, Span};
 
 pub use counts::{PerStep, State};
 pub use facts::Facts;
+pub use finite::Finite;
 pub use moments::{Measured, Moments};
 pub use order::{AsRun, Limit, OrderFacts};
 pub use signature::Signature;
@@ -62,7 +64,8 @@ pub fn prove(checker: &mut Checker<'_>, unit: UnitId, items: &[ItemId]) -> Vec<R
     let bench = Bench::new(&lowered.program, rest);
     let forms = Forms::new(&bench);
     let mut seen = HashSet::new();
-    items.iter().zip(own).map(|(item, code)| report(&checker.hir, &forms, *item, *code, &mut seen)).collect()
+    let context = Context { hir: &checker.hir, sources: &checker.lib.sources, forms: &forms };
+    items.iter().zip(own).map(|(item, code)| report(&context, *item, *code, &mut seen)).collect()
 }
 
 /// The items that others are run with.
@@ -75,7 +78,15 @@ fn standard(checker: &mut Checker<'_>, unit: UnitId) -> Option<Vec<ItemId>> {
 /// What was reported: a code, its place, and the item if the place lies in another file than the item.
 type Seen = HashSet<(Code, Span, Option<Span>)>;
 
-fn report(hir: &Hir, forms: &Forms<'_, '_>, item: ItemId, code: ItemRef, seen: &mut Seen) -> Report {
+/// What every proof looks at.
+struct Context<'c> {
+    hir: &'c Hir,
+    sources: &'c SourceMap,
+    forms: &'c Forms<'c, 'c>,
+}
+
+fn report(context: &Context<'_>, item: ItemId, code: ItemRef, seen: &mut Seen) -> Report {
+    let Context { hir, sources, forms } = *context;
     let bench = forms.bench;
     let program = bench.program;
     let span = hir.items[item].span;
@@ -85,18 +96,29 @@ fn report(hir: &Hir, forms: &Forms<'_, '_>, item: ItemId, code: ItemRef, seen: &
         (ItemSort::Schedule, _) => found = bench.schedule(code),
         (ItemSort::Grid, _) => found = bench.grid(hir, item, code),
         (ItemSort::Model, _) => found = bench.asked(code),
-        (ItemSort::Guidance, _) => {
+        (ItemSort::Guidance, ItemBody::Rules(rules)) => {
             found = bench.guidance(hir, item, code);
+            if found.is_empty() {
+                found = finite::of_guidance(bench, sources, Subject { hir, id: item, code, rules });
+            }
             if found.is_empty() {
                 found = signature::of_guidance(forms, hir, item, code);
             }
         }
         (ItemSort::Sampler, ItemBody::Rules(rules)) => {
             found = bench.sampler(hir, item, code, rules);
+            let mut finite = None;
+            if found.is_empty() {
+                let (faults, known) = finite::of_sampler(bench, sources, Subject { hir, id: item, code, rules });
+                (found, finite) = (faults, Some(known));
+            }
             if found.is_empty() {
                 let (order, refused) = order::of(bench, hir, item, code, rules);
                 let subject = Subject { hir, id: item, code, rules };
                 facts = facts::of(bench, subject, order);
+                if let Some(facts) = &mut facts {
+                    facts.finite = finite;
+                }
                 found = in_forms(forms, subject, facts.as_mut());
                 // An order that is not reached is often the consequence of a wrong signature.
                 if found.is_empty() {
@@ -106,7 +128,7 @@ fn report(hir: &Hir, forms: &Forms<'_, '_>, item: ItemId, code: ItemRef, seen: &
             }
         }
         (ItemSort::Pipeline, _) => found = pipeline(program, code),
-        (ItemSort::Sampler, _) => {}
+        (ItemSort::Sampler | ItemSort::Guidance, _) => {}
     }
     Report { item, diagnostics: distinct(found, span, seen), facts }
 }

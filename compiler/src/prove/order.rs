@@ -5,7 +5,7 @@
 //! [`runs`]): warm-up and last steps cap it. A claim above the formula is an error; a formula above the claim is a note.
 //! Stochastic draws of the options have no order in this sense, and rules that claim none are not looked at.
 
-mod draws;
+pub(super) mod draws;
 mod formula;
 mod runs;
 

@@ -100,6 +100,7 @@ registry! {
     E0416 Error "rule that depends on the family";
     E0421 Error "order that is not reached";
     E0422 Error "another number of evaluations";
+    E0431 Error "step that is not finite";
     // What only a run of the rule shows: found on the plan.
     E0501 Error "read past the history";
     E0502 Error "read of an empty state";

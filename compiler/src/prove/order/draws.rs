@@ -12,14 +12,14 @@ use crate::types::Ty;
 const MANY: i64 = 8;
 
 /// Options to run with.
-pub(super) struct Draw {
-    pub(super) options: Vec<Value<Tape>>,
+pub(in crate::prove) struct Draw {
+    pub(in crate::prove) options: Vec<Value<Tape>>,
     /// Those that are not the first draw's, as written.
-    pub(super) words: String,
+    pub(in crate::prove) words: String,
 }
 
 /// The defaults first, then one option at a time.
-pub(super) fn of(bench: &Bench<'_>, hir: &Hir, id: ItemId, code: ItemRef) -> Vec<Draw> {
+pub(in crate::prove) fn of(bench: &Bench<'_>, hir: &Hir, id: ItemId, code: ItemRef) -> Vec<Draw> {
     let options = &hir.items[id].options;
     let all = bench.draws(hir, id);
     let Some(base) = all.first().cloned() else { return Vec::new() };
@@ -35,7 +35,7 @@ pub(super) fn of(bench: &Bench<'_>, hir: &Hir, id: ItemId, code: ItemRef) -> Vec
         };
         let default = machine.option(&with_defaults, at).unwrap_or(Value::None);
         for value in values.into_iter().filter(|value| !same(value, &default)) {
-            let words = format!("{} = {}", local.name, written(&value));
+            let words = format!("{} = {}", local.name, written(bench, &value));
             let mut options = base.clone();
             options[at] = value;
             draws.push(Draw { options, words });
@@ -68,24 +68,21 @@ fn same(a: &Value<Tape>, b: &Value<Tape>) -> bool {
     }
 }
 
-fn written(value: &Value<Tape>) -> String {
+fn written(bench: &Bench<'_>, value: &Value<Tape>) -> String {
     match value {
         Value::Int(value) => value.to_string(),
         Value::Real(value) => value.to_string(),
         Value::Bool(value) => value.to_string(),
         Value::Word(value) => value.to_string(),
-        Value::None
-        | Value::Level(_)
-        | Value::List(_)
-        | Value::Closure(_)
-        | Value::Item(_)
-        | Value::Schedule(_)
-        | Value::Tensor(_) => "..".to_owned(),
+        Value::Item(value) => bench.program.items[value.item].name.to_string(),
+        Value::None | Value::Level(_) | Value::List(_) | Value::Closure(_) | Value::Schedule(_) | Value::Tensor(_) => {
+            "..".to_owned()
+        }
     }
 }
 
 /// Options in another arithmetic.
-pub(super) fn options_in<A: Arith>(bench: &Bench<'_>, options: &[Value<Tape>]) -> Vec<Value<A>> {
+pub(in crate::prove) fn options_in<A: Arith>(bench: &Bench<'_>, options: &[Value<Tape>]) -> Vec<Value<A>> {
     options.iter().map(|value| value_in(bench, value)).collect()
 }
 
