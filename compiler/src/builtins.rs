@@ -119,6 +119,7 @@ builtins! {
     Solve "solve" (Matrix, Reals) Reals "The solution of a small dense linear system.";
     Renoised "renoised" (Level) Level "In a grid: the level, reached from a cleaner one by adding noise.";
     Noise "noise" () Noise "A fresh draw.";
+    Brownian "brownian" (Level, Level) Noise "The path's increment from the first level to the second, as a unit normal.";
     Blend "blend" (Tensor, Tensor, Tensor) Tensor "`a` where the mask is 1 and `b` where it is 0: mask, a, b.";
 }
 
@@ -131,7 +132,6 @@ impl Builtin {
 
 /// Names with a meaning that is not given yet; a use of one is reported, never run.
 pub const UNSUPPORTED: &[(&str, &str)] = &[
-    ("brownian", "write `noise()`: over steps that do not overlap it has the same law"),
     ("norm", "reductions over a sample are not there yet"),
     ("mean", "reductions over a sample are not there yet"),
     ("std", "reductions over a sample are not there yet"),
@@ -141,5 +141,4 @@ pub const UNSUPPORTED: &[(&str, &str)] = &[
     ("downsample", "spatial operations are not there yet"),
     ("upsample", "spatial operations are not there yet"),
     ("split", "networks with a second output are not there yet"),
-    ("tableau", "write the stages out"),
 ];

@@ -12,7 +12,7 @@ use samp_lang::source::Span;
 use crate::builtins::Builtin;
 use crate::rate::Rate;
 use crate::types::{ItemSort, Kind, Ty};
-pub use crate::words::{Coordinate, Family, Measure, Operator, Position, Reduce, Slot};
+pub use crate::words::{Coordinate, Family, Field, Measure, Operator, Position, Reduce, Slot};
 
 /// A named value of an item or function.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -348,6 +348,8 @@ pub enum Target {
     State(Local),
     /// A `var`.
     Var(Local),
+    /// The stages of a step.
+    Stages(Local),
 }
 
 /// A statement.
@@ -487,6 +489,17 @@ pub enum ExprKind {
         /// Whether `high` belongs to it.
         closed: bool,
     },
+    /// The coefficients of a Runge-Kutta method.
+    Tableau {
+        /// Nodes, weights of stages in stages, weights of stages in the result.
+        parts: Box<[Expr; 3]>,
+        /// Weights of an embedded result.
+        low: Option<Box<Expr>>,
+        /// The order that is claimed.
+        order: Option<Box<Expr>>,
+    },
+    /// A field of a tableau.
+    Field(Field, Box<Expr>),
     /// A call of a function.
     Call(FnId, Vec<Option<Expr>>),
     /// A call of a value that is a function.

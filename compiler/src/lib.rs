@@ -3,6 +3,7 @@
 //! Texts and values go in, plans, kernels and diagnostics come out. There is no candle here and no I/O.
 
 pub mod rate;
+pub mod tableau;
 pub mod types;
 pub mod words;
 pub mod builtins;

@@ -76,6 +76,7 @@ pub struct Library<'l> {
 }
 
 const PRELUDE: &str = "prelude.samp";
+const TABLEAUX: &str = "tableaux/";
 
 impl<'l> Library<'l> {
     /// A library with nothing of the user in it yet.
@@ -143,8 +144,15 @@ impl<'l> Library<'l> {
             Namespace::Value => {
                 let prelude = self.std(PRELUDE)?;
                 self.own(prelude, space, name)
+                    .or_else(|| self.tableaux().into_iter().find_map(|unit| self.own(unit, space, name)))
             }
         }
+    }
+
+    /// The files of Runge-Kutta tableaux, whose names every file sees.
+    fn tableaux(&mut self) -> Vec<UnitId> {
+        let paths = samp_std::FILES.iter().map(|(path, _)| *path).filter(|path| path.starts_with(TABLEAUX));
+        paths.filter_map(|path| self.std(path)).collect()
     }
 
     /// Lets a text see the names of a file as its own.
@@ -176,7 +184,8 @@ impl<'l> Library<'l> {
         match space {
             Namespace::Item(sort) => names.extend(std_names(sort).map(Arc::from)),
             Namespace::Value => {
-                names.extend(self.std(PRELUDE).map(|unit| own(&self.units[unit.0])).unwrap_or_default())
+                let units: Vec<UnitId> = self.std(PRELUDE).into_iter().chain(self.tableaux()).collect();
+                names.extend(units.into_iter().flat_map(|unit| own(&self.units[unit.0])));
             }
         }
         names.sort();

@@ -131,6 +131,8 @@ pub enum Ty {
     Item(ItemSort),
     /// A branch of a guided call.
     Branch,
+    /// The coefficients of a Runge-Kutta method.
+    Tableau,
     /// A tensor.
     Tensor(Kind),
     /// `none`.
@@ -164,6 +166,7 @@ impl Ty {
             Ty::Tensor(_) => Rate::Elem,
             Ty::List(of) if rate == Rate::Elem => of.rate(rate),
             Ty::Int | Ty::Real | Ty::Bool | Ty::Level | Ty::Str | Ty::Choice(_) | Ty::Branch => rate.min(Rate::Step),
+            Ty::Tableau => rate.min(Rate::Step),
             Ty::List(_) | Ty::Fn(..) | Ty::Item(_) | Ty::None | Ty::Never | Ty::Error => rate,
         }
     }
@@ -227,6 +230,7 @@ impl fmt::Display for Ty {
             }
             Ty::Item(sort) => write!(f, "{sort}"),
             Ty::Branch => f.write_str("branch"),
+            Ty::Tableau => f.write_str("tableau"),
             Ty::Tensor(kind) => write!(f, "{kind}"),
             Ty::None => f.write_str("none"),
             Ty::Never => f.write_str("never"),

@@ -177,6 +177,33 @@ impl Operator {
 }
 
 words! {
+    /// A field of a tableau.
+    Field {
+        /// Nodes: where in the step each stage stands.
+        C "c",
+        /// Weights of earlier stages in each stage.
+        A "a",
+        /// Weights of the stages in the result.
+        B "b",
+        /// Weights of an embedded result.
+        BLow "b_low",
+        /// The order.
+        Order "order",
+    }
+}
+
+impl Field {
+    /// The type of this field.
+    pub fn ty(self) -> Ty {
+        match self {
+            Field::C | Field::B | Field::BLow => Ty::Real.list(),
+            Field::A => Ty::Real.list().list(),
+            Field::Order => Ty::Int,
+        }
+    }
+}
+
+words! {
     /// What is done with the values of a comprehension.
     Reduce {
         /// Keep them in a list.

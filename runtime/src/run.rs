@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Shape, Tensor};
-use samp_compiler::backend::Dtype;
+use samp_compiler::backend::{Dtype, path};
 use samp_compiler::ir::plan::{CallOp, Fed, LaunchOp, LevelRow, PlanOp, Source, Target};
 
 use crate::denoiser::{Call, Denoiser};
@@ -205,14 +205,22 @@ impl<'p, D: Denoiser> Run<'p, D> {
 
     fn launch(&mut self, op: &LaunchOp) -> Result<(), Error> {
         let loads = op.loads.iter().map(|load| self.source(load)).collect::<Result<Vec<_>, _>>()?;
+        let paths = &self.compiled.plan.paths;
+        let of_path = |draw: &u32| match paths.binary_search_by_key(draw, |path| path.draw) {
+            Ok(at) if self.noise.is_empty() => path::increment(paths[at].from, paths[at].to),
+            _ => Vec::new(),
+        };
+        let terms: Vec<Vec<path::Term>> = op.draws.iter().map(of_path).collect();
         let loads: Vec<&Tensor> = loads.iter().collect();
         let stores = op.stores.iter().map(|store| self.target(*store)).collect::<Result<Vec<_>, _>>()?;
         let stores: Vec<&Tensor> = stores.iter().collect();
         let draws: Vec<TensorDraw<'_>> = op
             .draws
             .iter()
-            .map(|draw| match self.noise.get(*draw as usize) {
+            .zip(&terms)
+            .map(|(draw, terms)| match self.noise.get(*draw as usize) {
                 Some(noise) => TensorDraw::Given(noise),
+                None if !terms.is_empty() => TensorDraw::Path(terms),
                 None => TensorDraw::Generated { stream: STEP_STREAM, draw: *draw },
             })
             .collect();

@@ -4,6 +4,8 @@
 //! perfect model has a closed form on point data and on normal data. Operations that are not affine give a form
 //! without coefficients, which only a cast mends. What each tensor is named as is compared with what it is.
 
+mod path;
+
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -134,6 +136,8 @@ pub struct Affine {
     pub largest: f64,
     /// Atoms that are given out.
     atoms: usize,
+    /// The increments of the Brownian path.
+    path: path::Path,
     /// The atom of each draw.
     draws: Vec<Option<usize>>,
     /// Tensors that have lately been named: each is one addend of a sum, whatever it is the sum of.
@@ -151,7 +155,17 @@ const MOST_NAMES: usize = 16;
 impl Affine {
     /// An arithmetic in which only the noise of the start is given out.
     pub fn new(data: Data, watch: Watch) -> Affine {
-        Affine { data, watch, step: 0, first: None, largest: 0.0, atoms: 1, draws: Vec::new(), names: VecDeque::new() }
+        Affine {
+            data,
+            watch,
+            step: 0,
+            first: None,
+            largest: 0.0,
+            atoms: 1,
+            path: path::Path::default(),
+            draws: Vec::new(),
+            names: VecDeque::new(),
+        }
     }
 
     fn fresh_atom(&mut self) -> usize {
@@ -244,6 +258,17 @@ impl Arith for Affine {
         };
         self.draws[draw] = Some(atom);
         Rc::new(unit(atom))
+    }
+
+    fn brownian(&mut self, _draw: u32, from: &f64, to: &f64) -> Rc<Form> {
+        let atoms = &mut self.atoms;
+        let row = self.path.increment(*from, *to, || {
+            *atoms += 1;
+            *atoms - 1
+        });
+        let mut noise = vec![0.0; row.iter().map(|(atom, _)| atom + 1).max().unwrap_or(0)];
+        row.into_iter().for_each(|(atom, factor)| noise[atom] = factor);
+        Rc::new(Form { noise, ..Form::default() })
     }
 
     /// The perfect model: the mean of the data given the sample. For N(m, s^2) that is

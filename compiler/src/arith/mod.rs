@@ -106,6 +106,11 @@ pub trait Arith: Sized {
     /// The `draw`-th fresh standard normal.
     fn noise(&mut self, draw: u32) -> Self::Tensor;
 
+    /// The increment of the run's Brownian path from one rho to another as a unit normal; it is the `draw`-th draw.
+    fn brownian(&mut self, draw: u32, _from: &Self::Real, _to: &Self::Real) -> Self::Tensor {
+        self.noise(draw)
+    }
+
     /// The prediction of the data, for arithmetics that know the perfect model; others are asked through `network`.
     fn denoise(&mut self, x: &Self::Tensor, call: &NetworkCall<Self::Real>) -> Option<Self::Tensor>;
 

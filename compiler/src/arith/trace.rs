@@ -52,6 +52,17 @@ pub enum NodeKind {
     },
 }
 
+/// A draw that is an increment of the run's Brownian path.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Increment {
+    /// Which draw.
+    pub draw: u32,
+    /// The rho that it goes from.
+    pub from: f64,
+    /// The rho that it goes to.
+    pub to: f64,
+}
+
 /// A network call of a run.
 #[derive(Clone, Debug)]
 pub struct TapeCall {
@@ -92,6 +103,8 @@ pub struct Batch {
 pub struct Tape {
     /// What they are.
     pub nodes: PrimaryMap<Node, NodeKind>,
+    /// Draws that are increments of the Brownian path, with the rho that they go from and to.
+    pub paths: Vec<Increment>,
     /// Tensors that live beyond the place where they are made.
     pub kept: Vec<Node>,
     /// Network calls in order.
@@ -194,6 +207,11 @@ impl Arith for Tape {
 
     fn noise(&mut self, draw: u32) -> Node {
         self.nodes.push(NodeKind::Noise(draw))
+    }
+
+    fn brownian(&mut self, draw: u32, from: &f64, to: &f64) -> Node {
+        self.paths.push(Increment { draw, from: *from, to: *to });
+        self.noise(draw)
     }
 
     fn denoise(&mut self, _x: &Node, _call: &NetworkCall<f64>) -> Option<Node> {

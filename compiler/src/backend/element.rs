@@ -31,6 +31,9 @@ pub trait Element: Copy + std::fmt::Debug + Default + Send + Sync + sealed::Seal
 
     /// Standard normals for the elements from `first` on; `first` is a multiple of 4.
     fn fill_normal(out: &mut [Self], sequence: Sequence, first: usize);
+
+    /// Adds `factor` times `numbers` to `out`, element by element.
+    fn add_multiple(out: &mut [Self], factor: Self, numbers: &[Self]);
 }
 
 mod sealed {
@@ -92,6 +95,10 @@ impl Element for f32 {
 
     fn fill_normal(out: &mut [f32], sequence: Sequence, first: usize) {
         noise::fill_normal_from(out, sequence, first);
+    }
+
+    fn add_multiple(out: &mut [f32], factor: f32, numbers: &[f32]) {
+        out.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += factor * number);
     }
 }
 
@@ -156,5 +163,9 @@ impl Element for f64 {
                 *wide = narrow.into();
             }
         }
+    }
+
+    fn add_multiple(out: &mut [f64], factor: f64, numbers: &[f64]) {
+        out.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += factor * number);
     }
 }

@@ -22,6 +22,7 @@ use std::ops::Range;
 
 use super::element::Element;
 use super::noise::Sequence;
+use super::path::Term;
 use super::stored::{Place, Stored, narrow, widen};
 use super::{Artifact, BLOCK, Dtype, Row, Span};
 use crate::ir::kernel::Kernel;
@@ -53,6 +54,8 @@ pub enum Draw<'a, T> {
         /// Which use of that source.
         draw: u32,
     },
+    /// An increment of the Brownian path.
+    Path(&'a [Term]),
     /// The caller's own numbers, as many as a buffer has.
     Given(&'a [T]),
 }
@@ -204,7 +207,7 @@ impl Artifact {
         pointers.extend(loads.iter().map(|load| load.pointer.cast()));
         for (slot, draw) in launch.draws.iter().enumerate() {
             pointers.push(match draw {
-                Draw::Generated { .. } => std::ptr::dangling_mut(),
+                Draw::Generated { .. } | Draw::Path(_) => std::ptr::dangling_mut(),
                 Draw::Given(slice) => {
                     check_size("noise", slot, total, slice.len())?;
                     slice.as_ptr().cast_mut()
@@ -287,11 +290,15 @@ impl<T: Element> Bound<'_, T> {
                 *pointer = base.wrapping_add(start);
             }
             for (slot, draw) in self.launch.draws.iter().enumerate() {
-                if let Draw::Generated { stream, draw } = *draw {
-                    let row = &mut noises[slot];
-                    T::fill_normal(&mut row[..n], self.sequence(stream, draw, sample), first);
-                    pointers[n_loads + slot] = row.as_mut_ptr();
+                let row = &mut noises[slot];
+                match *draw {
+                    Draw::Given(_) => continue,
+                    Draw::Generated { stream, draw } => {
+                        T::fill_normal(&mut row[..n], self.sequence(stream, draw, sample), first);
+                    }
+                    Draw::Path(terms) => self.fill_path(&mut row[..n], terms, sample, first),
                 }
+                pointers[n_loads + slot] = row.as_mut_ptr();
             }
             for ((at, place), row) in self.casts.iter().zip(&mut rows) {
                 if *at < stores_at {
@@ -312,8 +319,19 @@ impl<T: Element> Bound<'_, T> {
         }
     }
 
+    /// The sum of multiples of normals, in the order of the terms.
+    fn fill_path(&self, row: &mut [T], terms: &[Term], sample: usize, first: usize) {
+        let mut normals = [T::default(); BLOCK];
+        let normals = &mut normals[..row.len()];
+        row.fill(T::default());
+        for term in terms {
+            T::fill_normal(normals, self.sequence(term.stream, term.draw, sample), first);
+            T::add_multiple(row, T::from_f64(term.factor), normals);
+        }
+    }
+
     fn generates(&self) -> bool {
-        self.launch.draws.iter().any(|draw| matches!(draw, Draw::Generated { .. }))
+        self.launch.draws.iter().any(|draw| matches!(draw, Draw::Generated { .. } | Draw::Path(_)))
     }
 
     fn sequence(&self, stream: u32, draw: u32, sample: usize) -> Sequence {

@@ -16,6 +16,7 @@ mod elementary;
 mod interp;
 pub mod launch;
 pub mod noise;
+pub mod path;
 mod poly;
 pub mod stored;
 

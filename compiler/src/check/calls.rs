@@ -11,7 +11,7 @@ use super::scope::{Place, Role, Scope};
 use super::types::error_expr;
 use super::{Checked, Checker, did_you_mean};
 use crate::builtins::{Accepts, Builtin, Gives, UNSUPPORTED};
-use crate::hir::{Bounds, Coordinate, Expr, ExprKind, FnId, ItemId, Measure, Operator, Position, Reduce};
+use crate::hir::{Bounds, Coordinate, Expr, ExprKind, Field, FnId, ItemId, Measure, Operator, Position, Reduce};
 use crate::library::Namespace;
 use crate::rate::Rate;
 use crate::types::{ItemSort, Kind, Ty};
@@ -128,6 +128,7 @@ impl Checker<'_> {
             return Some(self.measure(scope, measure, split, span));
         }
         match name {
+            "tableau" => return Some(self.tableau(scope, split, span)),
             "level" => return Some(self.make_level(scope, split, span)),
             "network" => return Some(self.network(scope, split, at, span)),
             "integral" => return Some(self.integral(scope, args, span)),
@@ -144,6 +145,39 @@ impl Checker<'_> {
                 Some(error_expr(span))
             }
         }
+    }
+
+    /// `tableau(c = .., a = .., b = ..)`.
+    fn tableau(&mut self, scope: &mut Scope, args: &Args<'_>, span: Span) -> Expr {
+        self.no_positional(args, span);
+        let mut values: [Option<Expr>; 5] = Default::default();
+        let mut wrong = !args.positional.is_empty() || !args.each.is_empty();
+        for (word, value) in &args.named {
+            let Some(field) = Field::from_name(&word.text) else {
+                let known: Vec<Arc<str>> = Field::ALL.iter().map(|(_, word)| Arc::from(*word)).collect();
+                self.unknown_argument("a tableau", "field", word, &known);
+                wrong = true;
+                continue;
+            };
+            if values[field as usize].is_some() {
+                self.error(Code::E0302, word.span, format!("`{}` is given twice", word.text));
+            }
+            let ty = field.ty();
+            let value = self.expr(scope, value, Some(&ty));
+            values[field as usize] = Some(self.coerce(value, &ty));
+        }
+        let rate = rate_of(values.iter().flatten());
+        let [c, a, b, low, order] = values;
+        let (Some(c), Some(a), Some(b)) = (c, a, b) else {
+            if !wrong {
+                let found =
+                    Diagnostic::new(Code::E0302, span, "a tableau needs its nodes `c` and its weights `a` and `b`");
+                self.report(found.help("write `tableau(c = [0, 1], a = [[], [1]], b = [1 / 2, 1 / 2])`"));
+            }
+            return error_expr(span);
+        };
+        let (low, order) = (low.map(Box::new), order.map(Box::new));
+        make(span, Ty::Tableau, rate, ExprKind::Tableau { parts: Box::new([c, a, b]), low, order })
     }
 
     fn builtin(&mut self, scope: &mut Scope, builtin: Builtin, args: &Args<'_>, span: Span) -> Expr {
@@ -202,6 +236,7 @@ impl Checker<'_> {
             Accepts::Int => return self.int(scope, arg),
             Accepts::Real => return self.real(scope, arg),
             Accepts::Reals => self.expr(scope, arg, Some(&Ty::Real.list())),
+            Accepts::Level => self.expr(scope, arg, Some(&Ty::Level)),
             _ => self.expr(scope, arg, None),
         };
         let fits = match accepts {
@@ -360,7 +395,7 @@ impl Checker<'_> {
         let sort = match found[..] {
             [] => {
                 let mut extra: Vec<Arc<str>> = Builtin::ALL.iter().map(|builtin| builtin.name().into()).collect();
-                extra.extend(["level", "integral", "sum", "prod", "count"].map(Arc::from));
+                extra.extend(["level", "tableau", "integral", "sum", "prod", "count"].map(Arc::from));
                 extra.extend(
                     Kind::ALL.iter().filter(|(kind, _)| kind.is_prediction()).map(|(_, word)| Arc::from(*word)),
                 );

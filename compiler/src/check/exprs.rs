@@ -9,7 +9,8 @@ use samp_lang::source::Span;
 use super::scope::{Deferred, Role, Scope};
 use super::types::{error_expr, named};
 use super::{Checked, Checker, did_you_mean, one_of};
-use crate::hir::{Expr, ExprKind, Lambda, Local, Operator, Position};
+use crate::builtins::{Accepts, Builtin};
+use crate::hir::{Block, Expr, ExprKind, Field, FnId, Lambda, Local, LocalInfo, Operator, Position};
 use crate::library::Namespace;
 use crate::rate::Rate;
 use crate::types::{Kind, Ty};
@@ -37,10 +38,7 @@ impl Checker<'_> {
             ast::ExprKind::Comprehension(inner) => self.collect(scope, inner, crate::hir::Reduce::List, span, want),
             ast::ExprKind::Call { callee, args } => self.call(scope, callee, args, span, want),
             ast::ExprKind::Index { base, index } => self.index(scope, base, index, span),
-            ast::ExprKind::Field { name, .. } => {
-                self.unsupported(name.span, "fields");
-                error_expr(span)
-            }
+            ast::ExprKind::Field { base, name } => self.field(scope, base, name, span),
             ast::ExprKind::If { condition, then, otherwise } => {
                 self.if_expr(scope, condition, then, otherwise.as_ref(), span, want)
             }
@@ -71,6 +69,11 @@ impl Checker<'_> {
             }
             self.no_such_item(scope, *sort, name, span);
             return error_expr(span);
+        }
+        if let Some(Ty::Fn(params, _)) = want
+            && let Some(function) = self.named_function(scope, name, span, params)
+        {
+            return function;
         }
         if let Some(Ty::Choice(names)) = want {
             let known: Vec<Arc<str>> = names.to_vec();
@@ -111,6 +114,79 @@ impl Checker<'_> {
             }
             Some(Checked::Item(_) | Checked::Test(_) | Checked::Wrong) | None => error_expr(span),
         }
+    }
+
+    /// The name of a function where a function is asked for: `fn(r) { name(r) }`.
+    fn named_function(&mut self, scope: &mut Scope, name: &Arc<str>, span: Span, wanted: &[Ty]) -> Option<Expr> {
+        if let Some(builtin) = Builtin::from_name(name) {
+            let scalar = |accepts: &Accepts| matches!(accepts, Accepts::Real | Accepts::Number | Accepts::Elementwise);
+            let fits = builtin.params().len() == wanted.len() && builtin.params().iter().all(scalar);
+            let reals = wanted.iter().all(|ty| *ty == Ty::Real);
+            return (fits && reals)
+                .then(|| self.wrapped(scope, wanted, Ty::Real, span, |args| ExprKind::Builtin(builtin, args)));
+        }
+        let target = self.lib.find(scope.unit, Namespace::Value, name)?;
+        let Some(Checked::Fn(id)) = self.reference(target, Some(span)) else { return None };
+        if !self.fits_call(id, wanted) {
+            return None;
+        }
+        let (result, rest) = (self.hir.fns[id].result.clone(), self.hir.fns[id].params.len() - wanted.len());
+        Some(self.wrapped(scope, wanted, result, span, |args| {
+            ExprKind::Call(id, args.into_iter().map(Some).chain((0..rest).map(|_| None)).collect())
+        }))
+    }
+
+    /// Whether a function can be called with arguments of these types alone.
+    pub(crate) fn fits_call(&self, id: FnId, wanted: &[Ty]) -> bool {
+        let function = &self.hir.fns[id];
+        let fits = |(at, param): (usize, &crate::hir::Opt)| match wanted.get(at) {
+            Some(ty) => ty.fits(&function.frame.locals[param.local].ty),
+            None => param.default.is_some(),
+        };
+        wanted.len() <= function.params.len() && function.params.iter().enumerate().all(fits)
+    }
+
+    fn wrapped(
+        &mut self,
+        scope: &mut Scope,
+        wanted: &[Ty],
+        result: Ty,
+        span: Span,
+        call: impl FnOnce(Vec<Expr>) -> ExprKind,
+    ) -> Expr {
+        let rate = scope.place.rate();
+        let mut params = Vec::new();
+        let mut args = Vec::new();
+        for (at, ty) in wanted.iter().enumerate() {
+            let name: Arc<str> = format!("_{at}").into();
+            let local = scope.frame.locals.push(LocalInfo { name, span, ty: ty.clone(), rate: ty.rate(rate) });
+            scope.roles.push(Role::Value);
+            params.push(local);
+            args.push(make(span, ty.clone(), rate, ExprKind::Local(local)));
+        }
+        let value = make(span, result.clone(), rate, call(args));
+        let body = Block { stmts: Vec::new(), value: Some(Box::new(value)) };
+        let lambda = scope.frame.lambdas.push(Lambda { params, body });
+        make(span, Ty::Fn(wanted.to_vec(), Box::new(result)), Rate::Const, ExprKind::Lambda(lambda))
+    }
+
+    /// `tab.c`.
+    fn field(&mut self, scope: &mut Scope, base: &ast::Expr, name: &ast::Name, span: Span) -> Expr {
+        let of = self.expr(scope, base, None);
+        if of.ty == Ty::Error {
+            return error_expr(span);
+        }
+        if of.ty != Ty::Tableau {
+            self.mismatch(&of, "a tableau, which has fields");
+            return error_expr(span);
+        }
+        let Some(field) = Field::from_name(&name.text) else {
+            let known: Vec<Arc<str>> = Field::ALL.iter().map(|(_, word)| Arc::from(*word)).collect();
+            let found = Diagnostic::new(Code::E0303, name.span, format!("a tableau has no field `{}`", name.text));
+            self.report(found.help(format!("its fields: {}", super::all_of(known.iter().map(|name| &**name)))));
+            return error_expr(span);
+        };
+        make(span, field.ty(), of.rate, ExprKind::Field(field, Box::new(of)))
     }
 
     fn local(&mut self, scope: &mut Scope, local: Local, span: Span, want: Option<&Ty>) -> Expr {

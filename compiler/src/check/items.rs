@@ -405,6 +405,7 @@ impl Checker<'_> {
 
     pub(crate) fn check_const(&mut self, unit: UnitId, item: &ast::Constant) -> ConstId {
         let mut scope = Scope::new(unit, Place::Const);
+        let before = self.diagnostics.len();
         self.not_built_in(&item.name);
         let value = match &item.ty {
             None => self.expr(&mut scope, &item.value, None),
@@ -426,13 +427,21 @@ impl Checker<'_> {
             value
         };
         self.check_used(&scope);
-        self.hir.consts.push(Constant { name: item.name.text.clone(), value, frame: scope.frame })
+        let tableau = value.ty == Ty::Tableau && !self.diagnostics[before..].iter().any(Diagnostic::is_error);
+        let id = self.hir.consts.push(Constant { name: item.name.text.clone(), value, frame: scope.frame });
+        if tableau {
+            // What its numbers make of it shows nowhere else.
+            let found = crate::prove::tableau_of(&self.hir, id);
+            // What it is made of may be wrong already.
+            self.diagnostics.extend(found.filter(|found| found.code != Code::E0000));
+        }
+        id
     }
 
     /// Reports a function or constant that nothing could ever mean.
     fn not_built_in(&mut self, name: &ast::Name) {
         let text = &*name.text;
-        let form = matches!(text, "level" | "network" | "integral" | "pi" | "inf")
+        let form = matches!(text, "level" | "tableau" | "network" | "integral" | "pi" | "inf")
             || crate::hir::Reduce::from_name(text).is_some()
             || Coordinate::from_name(text).is_some()
             || Kind::from_name(text).is_some_and(Kind::is_prediction);

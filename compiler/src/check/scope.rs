@@ -20,6 +20,7 @@ pub(crate) enum Role {
     Var,
     History,
     State,
+    Stages,
     Input,
     /// A function written in place whose parameter types are known at its first call.
     Deferred(usize),

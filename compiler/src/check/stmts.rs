@@ -4,6 +4,7 @@ use samp_lang::ast;
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
+use super::exprs::make;
 use super::scope::{Place, Role, Scope};
 use super::types::error_expr;
 use super::{Checker, did_you_mean};
@@ -91,12 +92,7 @@ impl Checker<'_> {
                 }
                 StmtKind::Expr(value)
             }
-            ast::StmtKind::Stages { name, .. } => {
-                self.unsupported(span, "`stages`");
-                let local = self.declare(scope, name, Ty::Error, Rate::Elem, Role::Var);
-                scope.used.insert(local);
-                return None;
-            }
+            ast::StmtKind::Stages { name, kind } => self.stages(scope, name, kind),
             ast::StmtKind::Estimate(_) => {
                 self.unsupported(span, "adaptive samplers");
                 return None;
@@ -176,6 +172,21 @@ impl Checker<'_> {
         super::types::named(value, kind, level)
     }
 
+    /// `stages k: eps`: a list that grows by `<-`.
+    fn stages(&mut self, scope: &mut Scope, name: &ast::Name, kind: &ast::Kind) -> StmtKind {
+        let of = match Kind::from_name(&kind.name.text) {
+            Some(of) if of.is_prediction() || of == Kind::Tensor => of,
+            _ => {
+                let message = format!("stages are predictions, not `{}`", kind.name.text);
+                self.report(Diagnostic::new(Code::E0401, kind.span, message).help("write `stages k: eps`, or `x0`"));
+                Kind::Tensor
+            }
+        };
+        let ty = Ty::Tensor(of).list();
+        let empty = make(kind.span, ty.clone(), Rate::Elem, ExprKind::List(Vec::new()));
+        StmtKind::Var(self.declare(scope, name, ty, Rate::Elem, Role::Stages), empty)
+    }
+
     fn store(&mut self, scope: &mut Scope, name: &ast::Name, value: &ast::Expr) -> Option<StmtKind> {
         let Some(local) = scope.find(&name.text) else {
             let known: Vec<_> = scope.names.iter().map(|(name, _)| name.clone()).collect();
@@ -210,6 +221,10 @@ impl Checker<'_> {
             }
             Role::State => (Target::State(local), info.ty.clone()),
             Role::Var => (Target::Var(local), info.ty.clone()),
+            Role::Stages => {
+                let Ty::List(of) = &info.ty else { return None };
+                (Target::Stages(local), (**of).clone())
+            }
             Role::Value | Role::Input | Role::Deferred(_) => {
                 let found = Diagnostic::new(Code::E0308, name.span, format!("`{}` cannot be replaced", name.text));
                 self.report(found.also(info.span, "declared here").help("declare it with `var`, `state` or `history`"));

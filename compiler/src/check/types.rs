@@ -57,15 +57,12 @@ impl Checker<'_> {
             "real" | "inflation" => Ty::Real,
             "bool" => Ty::Bool,
             "level" => Ty::Level,
-            "tableau" => {
-                self.unsupported(name.span, "tableaux");
-                Ty::Error
-            }
+            "tableau" => Ty::Tableau,
             text => match (Kind::from_name(text), ItemSort::from_name(text)) {
                 (Some(kind), _) => Ty::Tensor(kind),
                 (None, Some(sort)) => Ty::Item(sort),
                 (None, None) => {
-                    let known = ["int", "real", "bool", "level", "inflation"].into_iter();
+                    let known = ["int", "real", "bool", "level", "inflation", "tableau"].into_iter();
                     let kinds = Kind::ALL.iter().map(|(_, word)| *word);
                     let sorts = ItemSort::ALL.iter().map(|(_, word, _)| *word);
                     let known: Vec<Arc<str>> = known.chain(kinds).chain(sorts).map(Arc::from).collect();
@@ -242,6 +239,7 @@ pub(crate) fn describe(ty: &Ty) -> String {
         Ty::Fn(params, _) => describe_fn(params.len()),
         Ty::Item(sort) => format!("a {sort}"),
         Ty::Branch => "a branch".to_owned(),
+        Ty::Tableau => "a tableau".to_owned(),
         Ty::Tensor(Kind::Tensor) => "a tensor".to_owned(),
         Ty::Tensor(kind) => format!("a tensor of kind `{kind}`"),
         Ty::None => "`none`".to_owned(),

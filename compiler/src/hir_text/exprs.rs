@@ -45,6 +45,7 @@ impl Text<'_> {
                     Target::History(local) => ("history", *local),
                     Target::State(local) => ("state", *local),
                     Target::Var(local) => ("var", *local),
+                    Target::Stages(local) => ("stages", *local),
                 };
                 format!("keep {word} {} <- {}", self.local(local), expr(value))
             }
@@ -93,6 +94,12 @@ impl Text<'_> {
                 let end = |end: &Option<Box<Expr>>| end.as_ref().map_or(String::new(), |end| one(end));
                 format!("{}[{}{}{}]", one(base), end(low), dots(*closed), end(high))
             }
+            ExprKind::Tableau { parts, low, order } => {
+                let low = low.iter().map(|low| format!("b_low = {}", one(low)));
+                let order = order.iter().map(|order| format!("order = {}", one(order)));
+                format!("tableau({})", joined(all(&parts[..]), low.chain(order)))
+            }
+            ExprKind::Field(field, of) => format!("{}.{}", one(of), field.name()),
             ExprKind::Call(id, args) => {
                 let args = args.iter().map(|arg| arg.as_ref().map_or("default".to_owned(), one));
                 format!("{id} {}({})", self.hir.fns[*id].name, args.collect::<Vec<_>>().join(", "))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cranelift_entity::{PrimaryMap, entity_impl};
 
 use super::kernel::Kernel;
-use crate::arith::trace::Affine;
+use crate::arith::trace::{Affine, Increment};
 
 /// A kernel of the plan.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +40,8 @@ pub struct Plan {
     pub n_feeds: u32,
     /// The caller's tensors that are read.
     pub inputs: Vec<Arc<str>>,
+    /// Draws that are increments of the Brownian path, of those that are made, in their order.
+    pub paths: Vec<Increment>,
     /// Kernels.
     pub kernels: PrimaryMap<KernelId, Kernel>,
     /// What is done.

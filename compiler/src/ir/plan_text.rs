@@ -30,7 +30,7 @@ use cranelift_entity::PrimaryMap;
 
 use super::kernel_text::{TextError, parse_kernel};
 use super::plan::{CallOp, Cost, Fed, KernelId, LaunchOp, LevelRow, Plan, PlanOp, Slot, Source, Target};
-use crate::arith::trace::Affine;
+use crate::arith::trace::{Affine, Increment};
 use crate::types::Kind;
 
 /// The text of a plan.
@@ -43,6 +43,9 @@ pub fn print(plan: &Plan) -> String {
     line(&mut out, format_args!("  slots {}{start}{feed}", plan.n_slots));
     for input in &plan.inputs {
         line(&mut out, format_args!("  input {input}"));
+    }
+    for path in &plan.paths {
+        line(&mut out, format_args!("  path {} from {:?} to {:?}", path.draw, path.from, path.to));
     }
     for (at, level) in plan.levels.iter().enumerate() {
         line(&mut out, format_args!("  level {at} {}", level_text(level)));
@@ -303,6 +306,7 @@ impl<'t> Parser<'t> {
             start,
             n_feeds,
             inputs: Vec::new(),
+            paths: Vec::new(),
             kernels: PrimaryMap::new(),
             ops: Vec::new(),
             cost: Cost::default(),
@@ -325,6 +329,10 @@ impl<'t> Parser<'t> {
                 return Ok(false);
             }
             "input" => plan.inputs.push(words.word()?.into()),
+            "path" => {
+                let draw = words.number()?;
+                plan.paths.push(Increment { draw, from: words.named("from")?, to: words.named("to")? });
+            }
             "level" => {
                 words.number::<usize>()?;
                 plan.levels.push(words.level()?);

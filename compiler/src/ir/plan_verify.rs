@@ -9,8 +9,11 @@
 //! 7. Every kernel is valid.
 //! 8. The feed has room for every branch, and a call that is fed from it finds one group of rows for each of its
 //!    branches, written since the call before. A call of several branches is always fed from it.
+//! 9. Increments of the path are in the order of their draws, between two finite numbers that are not the same.
 
 use std::fmt;
+
+use crate::arith::trace::Increment;
 
 use super::plan::{CallOp, Fed, LaunchOp, Plan, PlanOp, Source, Target};
 
@@ -56,6 +59,11 @@ pub fn verify(plan: &Plan) -> Result<(), PlanError> {
             op: None,
             message: error.to_string(),
         })?;
+    }
+    let real = |path: &Increment| path.from.is_finite() && path.to.is_finite() && path.from != path.to;
+    if !plan.paths.iter().all(real) || !plan.paths.is_sorted_by(|a, b| a.draw < b.draw) {
+        let message = "an increment of the path has no length, or is out of order".to_owned();
+        return Err(PlanError { invariant: 9, op: None, message });
     }
     let written = vec![false; plan.n_slots as usize];
     let mut state = State { plan, written, fed: Vec::new(), outputs: Vec::new(), steps: 0, op: 0 };

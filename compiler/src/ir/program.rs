@@ -12,7 +12,7 @@ use samp_lang::source::Span;
 
 pub use super::entities::Value;
 use crate::builtins::Builtin;
-use crate::hir::{Coordinate, Family, Measure, Operator, Position, Reduce, Slot};
+use crate::hir::{Coordinate, Family, Field, Measure, Operator, Position, Reduce, Slot};
 use crate::rate::Rate;
 use crate::types::{ItemSort, Kind, Ty};
 
@@ -60,6 +60,8 @@ pub enum Shape {
     Branch,
     /// An opened schedule.
     Curve,
+    /// A tableau.
+    Tableau,
     /// A tensor.
     Tensor(Kind),
     /// Nothing.
@@ -68,7 +70,7 @@ pub enum Shape {
 
 impl Shape {
     /// The shapes that are no tensors, with their words.
-    pub const PLAIN: [(Shape, &'static str); 12] = [
+    pub const PLAIN: [(Shape, &'static str); 13] = [
         (Shape::Int, "int"),
         (Shape::Real, "real"),
         (Shape::Bool, "bool"),
@@ -80,6 +82,7 @@ impl Shape {
         (Shape::Item, "item"),
         (Shape::Branch, "branch"),
         (Shape::Curve, "curve"),
+        (Shape::Tableau, "tableau"),
         (Shape::None, "none"),
     ];
 
@@ -111,6 +114,7 @@ impl From<&Ty> for Shape {
             Ty::Fn(..) => Shape::Fn,
             Ty::Item(_) => Shape::Item,
             Ty::Branch => Shape::Branch,
+            Ty::Tableau => Shape::Tableau,
             Ty::Tensor(kind) => Shape::Tensor(*kind),
             Ty::None | Ty::Never | Ty::Error => Shape::None,
         }
@@ -240,6 +244,15 @@ pub enum Op {
     Integral,
     /// The first block if the operand holds, else the second.
     If,
+    /// A tableau of nodes, weights of stages and weights of the result, and of what else is given.
+    Tableau {
+        /// Weights of an embedded result are given.
+        low: bool,
+        /// The order is given.
+        order: bool,
+    },
+    /// A field of a tableau.
+    Field(Field),
     /// A call.
     Call(Func),
     /// A call that gives the same every time.
@@ -483,6 +496,8 @@ impl Op {
             Op::Each => "each",
             Op::Integral => "integral",
             Op::If => "if",
+            Op::Tableau { .. } => "tableau",
+            Op::Field(_) => "field",
             Op::Call(_) => "call",
             Op::Const(_) => "const",
             Op::Closure(_) => "closure",

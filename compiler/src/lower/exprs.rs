@@ -102,6 +102,15 @@ impl Lower<'_> {
                 let op = Op::Slice { low: low.is_some(), high: high.is_some(), closed: *closed };
                 b.emit(op, args, vec![], out, span)
             }
+            ExprKind::Tableau { parts, low, order } => {
+                let mut args = self.exprs(b, &parts[..]);
+                args.extend(low.iter().chain(order).map(|part| self.expr(b, part)));
+                b.emit(Op::Tableau { low: low.is_some(), order: order.is_some() }, args, vec![], out, span)
+            }
+            ExprKind::Field(field, of) => {
+                let of = self.expr(b, of);
+                b.emit(Op::Field(*field), vec![of], vec![], out, span)
+            }
             ExprKind::Call(id, args) => self.call(b, *id, args, out, span),
             ExprKind::Apply(function, args) => {
                 let mut all = vec![self.expr(b, function)];
@@ -377,9 +386,16 @@ impl Lower<'_> {
 
     fn keep(&mut self, b: &mut Builder<'_>, target: Target, value: Value, span: Span) {
         let local = match target {
-            Target::History(local) | Target::State(local) | Target::Var(local) => local,
+            Target::History(local) | Target::State(local) | Target::Var(local) | Target::Stages(local) => local,
         };
         match b.access(local) {
+            Access::Var(cell) if matches!(target, Target::Stages(_)) => {
+                let out = (Shape::List, Rate::Elem);
+                let all = b.emit(Op::Get, vec![cell], vec![], out, span);
+                let one = b.emit(Op::List, vec![value], vec![], out, span);
+                let more = b.emit(Op::Operator(Operator::Concat), vec![all, one], vec![], out, span);
+                b.effect(Op::Set, vec![cell, more], vec![], span);
+            }
             Access::History(index) => b.effect(Op::Push(index), vec![value], vec![], span),
             Access::State(index) => b.effect(Op::SetState(index), vec![value], vec![], span),
             Access::Var(cell) | Access::Value(cell) => b.effect(Op::Set, vec![cell, value], vec![], span),

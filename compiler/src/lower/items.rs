@@ -7,6 +7,7 @@ use crate::ir::program::{
     self as ir, ClockCode, CurveCode, Func, ItemCode, ItemRef, Op, PipelineCode, RulesCode, Shape, SpanTag,
 };
 use crate::rate::Rate;
+use crate::types::Ty;
 
 impl<'h> Lower<'h> {
     /// Where an item is in the program.
@@ -241,6 +242,24 @@ impl<'h> Lower<'h> {
         let code = FnCode { run, defaults };
         self.fns.insert(id, code.clone());
         code
+    }
+
+    /// The function of one number that calls this one with it, and with defaults.
+    pub(crate) fn of_number(&mut self, id: hir::FnId) -> Func {
+        let function = &self.hir.fns[id];
+        let span = function.span;
+        let mut frame = Frame::default();
+        let info = hir::LocalInfo { name: "z".into(), span, ty: Ty::Real, rate: Rate::Step };
+        let local = frame.locals.push(info);
+        let mut b = Builder::new(format!("{}.of", function.name), &frame);
+        b.param(local);
+        let of = Expr { span, ty: Ty::Real, rate: Rate::Step, kind: hir::ExprKind::Local(local) };
+        let mut args = vec![Some(of)];
+        args.extend(function.params.iter().skip(1).map(|_| None));
+        let (ty, rate) = (function.result.clone(), Rate::Step);
+        let call = Expr { span, ty, rate, kind: hir::ExprKind::Call(id, args) };
+        let result = self.expr(&mut b, &call);
+        self.program.funcs.push(b.finish(Some(result)))
     }
 
     fn fn_default(&mut self, name: &str, frame: &'h Frame, before: &[Opt], param: &'h Opt) -> Option<Func> {

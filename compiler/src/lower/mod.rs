@@ -18,14 +18,37 @@ pub struct Lowered {
     pub program: Program,
     /// Where each asked item is in it, in the order asked.
     pub items: Vec<ItemRef>,
+    /// Where each asked constant or function is.
+    pub values: Vec<Func>,
+}
+
+/// A constant, or a function of one number and of what has a default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A constant.
+    Const(hir::ConstId),
+    /// A function.
+    Fn(hir::FnId),
 }
 
 /// Lowers items and what they lead to.
 pub fn lower(hir: &Hir, items: &[hir::ItemId]) -> Lowered {
+    lower_with(hir, items, &[])
+}
+
+/// Lowers items, constants and functions, and what they lead to.
+pub fn lower_with(hir: &Hir, items: &[hir::ItemId], values: &[Named]) -> Lowered {
     let mut ctx =
         Lower { hir, program: Program::default(), items: HashMap::new(), fns: HashMap::new(), consts: HashMap::new() };
     let items = items.iter().map(|item| ctx.item(*item)).collect();
-    Lowered { program: ctx.program, items }
+    let values = values
+        .iter()
+        .map(|value| match value {
+            Named::Const(id) => ctx.constant(*id),
+            Named::Fn(id) => ctx.of_number(*id),
+        })
+        .collect();
+    Lowered { program: ctx.program, items, values }
 }
 
 /// Lowers tests, and items that they are measured with: for each claim of each test the functions of its values.
@@ -34,7 +57,7 @@ pub fn lower_tests(hir: &Hir, tests: &[hir::TestId], items: &[hir::ItemId]) -> (
         Lower { hir, program: Program::default(), items: HashMap::new(), fns: HashMap::new(), consts: HashMap::new() };
     let claims = tests.iter().map(|test| ctx.test(&hir.tests[*test])).collect();
     let items = items.iter().map(|item| ctx.item(*item)).collect();
-    (Lowered { program: ctx.program, items }, claims)
+    (Lowered { program: ctx.program, items, values: Vec::new() }, claims)
 }
 
 pub(crate) struct Lower<'h> {

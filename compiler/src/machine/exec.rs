@@ -210,6 +210,8 @@ impl<'p, A: Arith> Machine<'p, A> {
                 collected.extend(args);
                 Value::None
             }
+            Op::Tableau { low, order } => self.tableau(args, *low, *order, span)?,
+            Op::Field(field) => self.field(&args[0], *field, span)?,
             Op::Call(func) => {
                 let outer = self.called;
                 self.called = outer.or(Some(span));
@@ -479,13 +481,18 @@ impl<'p, A: Arith> Machine<'p, A> {
                 1 => "one entry is there".to_owned(),
                 n => format!("{n} entries are there"),
             };
+            // Where an item keeps no history, a list of predictions is that of its stages.
+            let stages = history && self.instance().histories.is_empty();
             let (code, message) = if history {
-                (Code::E0501, format!("entry {at} of the history is read, and {many}"))
+                let of = if stages { "stages" } else { "history" };
+                (Code::E0501, format!("entry {at} of the {of} is read, and {many}"))
             } else {
                 (Code::E0503, format!("entry {at} of a list is read, and {many}"))
             };
             let found = Diagnostic::new(code, span, message);
-            Box::new(if history {
+            Box::new(if stages {
+                found.help("stages stand in the order in which `<-` has put them there, from 0")
+            } else if history {
                 found.help("write the case first: `if first { .. }`, or ask `len(..)`")
             } else {
                 found.help("entries count from 0; the last one is `list[len(list) - 1]`")

@@ -256,6 +256,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Value::Level(level) => Ok(Value::Level(Rc::new(Level { renoised: true, ..(**level).clone() }))),
                 _ => Err(internal(span, "a level that is none")),
             },
+            Builtin::Brownian => self.brownian(args, span),
             Builtin::Len
             | Builtin::Linspace
             | Builtin::Cumprod
@@ -265,6 +266,29 @@ impl<'p, A: Arith> Machine<'p, A> {
             | Builtin::Solve => self.of_lists(builtin, args, span),
             Builtin::Blend => Err(internal(span, "a blend of no tensors")),
         }
+    }
+
+    /// An increment of the run's Brownian path; a draw of its own in the count of draws.
+    fn brownian(&mut self, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+        let [Value::Level(from), Value::Level(to)] = args else {
+            return Err(internal(span, "a path between no levels"));
+        };
+        if from.same(to) || from.is_pure() || to.is_pure() {
+            let message = match from.same(to) {
+                true => format!("the path has no increment from {} to itself", from.describe()),
+                false => "the path has no end at the level without data, where rho is infinite".to_owned(),
+            };
+            let found = Diagnostic::new(Code::E0521, span, message);
+            return Err(Box::new(
+                found.help("an increment lies between two different levels with data: write the other case first"),
+            ));
+        }
+        let draw = self.counts.draws;
+        let asked = self.asked(draw, span);
+        self.ledger.draws.push(asked);
+        self.counts.draws += 1;
+        let data = self.arith.brownian(draw, &from.rho, &to.rho);
+        Ok(Value::Tensor(self.tensor(data, Kind::Noise, None)))
     }
 
     fn rounded(&mut self, builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Value<A>> {

@@ -15,6 +15,7 @@ mod predict;
 pub mod renew;
 mod run;
 pub mod schedule;
+pub(crate) mod tableaux;
 pub mod value;
 
 use std::collections::HashMap;

@@ -322,6 +322,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(x.data)
     }
 
+    /// The value of a function of nothing, such as a constant.
+    pub fn value_of(&mut self, func: crate::ir::program::Func) -> Result<Value<A>> {
+        match self.program.funcs[func].body.insts.first() {
+            Some(inst) => self.call(func, Vec::new(), inst.span),
+            None => Ok(Value::None),
+        }
+    }
+
     /// What the run has asked for so far: draws, and network calls.
     pub fn counts(&self) -> super::Counts {
         self.counts

@@ -37,6 +37,7 @@ pub(super) fn assign(traced: &Traced, segments: &Segments, network: Option<Arc<s
         start: lay.start,
         n_feeds,
         inputs: inputs(tape),
+        paths: tape.paths.iter().filter(|path| lay.drawn.contains(&path.draw)).copied().collect(),
         kernels: lay.kernels,
         ops: lay.ops,
         cost: lay.cost,

@@ -2,13 +2,16 @@
 
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
 
+use super::tableaux::is_family;
 use crate::arith::Arith;
 use crate::arith::trace::{NodeKind, Tape};
 use crate::hir::{Family, Hir, ItemId};
-use crate::ir::program::{ItemRef, Program, RulesCode};
+use crate::ir::program::{Func, ItemRef, Program, RulesCode};
+use crate::lower::Named;
 use crate::machine::ledger::{Depth, Ledger};
 use crate::machine::level::Level;
 use crate::machine::{ItemValue, Machine, Result, Value};
@@ -52,11 +55,28 @@ pub(super) struct Trace {
 pub(super) struct Bench<'p> {
     pub(super) program: &'p Program,
     standard: &'p [ItemRef],
+    /// Tableaux by name, those of constants with their value.
+    tableaux: Vec<(Arc<str>, Value<Tape>)>,
 }
 
 impl<'p> Bench<'p> {
-    pub(super) fn new(program: &'p Program, standard: &'p [ItemRef]) -> Self {
-        Bench { program, standard }
+    pub(super) fn new(program: &'p Program, standard: &'p [ItemRef], tableaux: Vec<(Arc<str>, Named, Func)>) -> Self {
+        let mut machine = Machine::new(program, Tape::default());
+        let value = |(name, named, func)| match named {
+            Named::Const(_) => machine.value_of(func).ok().map(|value| (name, value)),
+            Named::Fn(_) => Some((name, Value::Closure(Rc::new((func, Vec::new()))))),
+        };
+        Bench { program, standard, tableaux: tableaux.into_iter().filter_map(value).collect() }
+    }
+
+    /// The name of a value that is a tableau.
+    pub(super) fn name_of(&self, value: &Value<Tape>) -> Option<&str> {
+        let same = |known: &Value<Tape>| match (known, value) {
+            (Value::Closure(a), Value::Closure(b)) => a.0 == b.0,
+            (Value::List(a), Value::List(b)) => Rc::ptr_eq(a, b),
+            _ => false,
+        };
+        self.tableaux.iter().find(|(_, known)| same(known)).map(|(name, _)| &**name)
     }
 
     pub(super) fn standard(&self, sort: ItemSort, name: &str) -> ItemRef {
@@ -264,6 +284,10 @@ impl<'p> Bench<'p> {
         draws
     }
 
+    fn tableaux_that(&self, fits: fn(&Value<Tape>) -> bool) -> Options {
+        self.tableaux.iter().map(|(_, value)| value).filter(|value| fits(value)).cloned().collect()
+    }
+
     fn values(&self, ty: &Ty, bounds: Option<&crate::hir::Bounds>) -> Options {
         match ty {
             Ty::Bool => vec![Value::Bool(true), Value::Bool(false)],
@@ -278,6 +302,8 @@ impl<'p> Bench<'p> {
                 }
                 vec![Value::List(Rc::new(numbers.into_iter().map(Value::Real).collect()))]
             }
+            Ty::Tableau => self.tableaux_that(|value| matches!(value, Value::List(_))),
+            ty if is_family(ty) => self.tableaux_that(|value| matches!(value, Value::Closure(_))),
             Ty::Item(sort) => STANDARD
                 .iter()
                 .zip(self.standard)

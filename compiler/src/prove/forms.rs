@@ -107,6 +107,7 @@ impl<'b, 'p> Forms<'b, 'p> {
                 let given = of.given.iter().map(|value| self.carried(value)).collect();
                 Value::Item(item(of.item, given, self.bench.program))
             }
+            Value::Closure(of) if of.1.is_empty() => Value::Closure(Rc::new((of.0, Vec::new()))),
             Value::Closure(_) | Value::Schedule(_) | Value::Tensor(_) | Value::None => Value::None,
         }
     }

@@ -15,6 +15,7 @@ mod metamorphic;
 mod moments;
 mod order;
 mod signature;
+mod tableaux;
 mod testing;
 
 use std::collections::HashSet;
@@ -28,13 +29,14 @@ pub use finite::Finite;
 pub use moments::{Measured, Moments};
 pub use order::{AsRun, Limit, OrderFacts};
 pub use signature::Signature;
+pub(crate) use tableaux::tableau_of;
 pub use testing::{Tested, test};
 
 use crate::check::Checker;
 use crate::hir::{Hir, ItemId};
 use crate::ir::program::{ItemBody, ItemRef, Program};
 use crate::library::UnitId;
-use crate::lower::lower;
+use crate::lower::{Named, lower_with};
 use crate::machine::RunConfig;
 use crate::types::ItemSort;
 use conditions::{Bench, STANDARD};
@@ -59,9 +61,12 @@ pub fn prove(checker: &mut Checker<'_>, unit: UnitId, items: &[ItemId]) -> Vec<R
     if checker.has_errors() {
         return Vec::new();
     }
-    let lowered = lower(&checker.hir, &all);
+    let tableaux = tableaux::named(checker, unit, items);
+    let values: Vec<Named> = tableaux.iter().map(|(_, value)| *value).collect();
+    let lowered = lower_with(&checker.hir, &all, &values);
     let (own, rest) = lowered.items.split_at(items.len());
-    let bench = Bench::new(&lowered.program, rest);
+    let tableaux = tableaux.iter().zip(&lowered.values).map(|((name, value), func)| (name.clone(), *value, *func));
+    let bench = Bench::new(&lowered.program, rest, tableaux.collect());
     let forms = Forms::new(&bench);
     let mut seen = HashSet::new();
     let context = Context { hir: &checker.hir, sources: &checker.lib.sources, forms: &forms };

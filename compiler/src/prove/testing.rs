@@ -32,7 +32,7 @@ pub struct Tested {
 pub fn test(checker: &mut Checker<'_>, unit: UnitId, tests: &[TestId]) -> Vec<Tested> {
     let Some(standard) = super::standard(checker, unit).filter(|_| !checker.has_errors()) else { return Vec::new() };
     let (lowered, claims) = lower_tests(&checker.hir, tests, &standard);
-    let bench = Bench::new(&lowered.program, &lowered.items);
+    let bench = Bench::new(&lowered.program, &lowered.items, Vec::new());
     let run = |(test, claims): (&TestId, &Vec<Vec<Func>>)| {
         let test = &checker.hir.tests[*test];
         let diagnostics = test.expects.iter().zip(claims).filter_map(|(expect, values)| claim(&bench, expect, values));

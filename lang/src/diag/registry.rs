@@ -100,6 +100,7 @@ registry! {
     E0416 Error "rule that depends on the family";
     E0421 Error "order that is not reached";
     E0422 Error "another number of evaluations";
+    E0423 Error "tableau of another order";
     E0431 Error "step that is not finite";
     // What only a run of the rule shows: found on the plan.
     E0501 Error "read past the history";
@@ -118,6 +119,8 @@ registry! {
     W0515 Warning "noise on the clean level";
     W0516 Warning "history deeper than its reads";
     W0517 Warning "history carried across a jump";
+    E0520 Error "unusable tableau";
+    E0521 Error "noise over no interval";
     // Tests.
     E0601 Error "claim of a test that does not hold";
 }

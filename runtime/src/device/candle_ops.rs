@@ -76,6 +76,19 @@ fn launch_typed<T: Element>(
             Inst::Noise(slot) => Value::Tensor(match launch.draws[*slot as usize] {
                 TensorDraw::Given(tensor) => tensor.clone(),
                 TensorDraw::Generated { stream, draw } => normals(launch, stores, stream, draw)?.to_dtype(compute)?,
+                TensorDraw::Path(terms) => {
+                    let mut sum: Option<Tensor> = None;
+                    for term in terms {
+                        let normals = normals(launch, stores, term.stream, term.draw)?.to_dtype(compute)?;
+                        let part = normals.affine(term.factor, 0.0)?;
+                        sum = Some(match sum {
+                            Some(sum) => (sum + part)?,
+                            None => part,
+                        });
+                    }
+                    // A path has terms wherever it has an interval.
+                    sum.map_or_else(|| full(T::default(), &Device::Cpu), Ok)?
+                }
             }),
             Inst::Apply { op, args } => {
                 let args: Vec<Value<T>> =

@@ -147,15 +147,16 @@ unsafe fn run<T: CpuElement>(
     pointers: &Pointers,
 ) -> Result<(), LaunchError> {
     let (samples, elements) = operands::samples(stores);
-    let draw = |(draw, place): (&TensorDraw<'_>, &Cell<Place>)| match *draw {
+    let draws = launch.draws.iter().zip(&pointers.noises).map(|(draw, place)| match *draw {
         TensorDraw::Generated { stream, draw } => Draw::Generated { stream, draw },
+        TensorDraw::Path(terms) => Draw::Path(terms),
         // SAFETY: the pointer is of a locked storage, has this many numbers, and no store
         // overlaps it.
         TensorDraw::Given(_) => Draw::Given(unsafe {
             std::slice::from_raw_parts(place.get().pointer.cast_const().cast(), samples * elements)
         }),
-    };
-    let draws: Vec<Draw<'_, T>> = launch.draws.iter().zip(&pointers.noises).map(draw).collect();
+    });
+    let draws: Vec<Draw<'_, T>> = draws.collect();
     let TensorLaunch { scalars, seed, first_sample, threads, .. } = *launch;
     let launch = Launch { scalars, draws: &draws, seed, first_sample, samples, elements };
     let loads: Vec<Place> = pointers.loads.iter().map(Cell::get).collect();

@@ -7,8 +7,8 @@ use samp_compiler::backend::stored::Stored;
 use super::operands::{Operand, stored};
 use super::{Role, TensorDraw, TensorLaunch};
 
-/// The layout of a launch on checked operands, or nothing for what device functions do not do: numbers in f64, and two
-/// loads in the place of one store.
+/// The layout of a launch on checked operands, or nothing for what device functions do not do: numbers in f64, two
+/// loads in the place of one store, and increments of a Brownian path.
 pub(super) fn layout(operands: &[Operand<'_>], launch: &TensorLaunch<'_>, extent: Extent) -> Option<Layout> {
     let mut loads = Vec::new();
     let mut stores = Vec::new();
@@ -33,6 +33,8 @@ pub(super) fn layout(operands: &[Operand<'_>], launch: &TensorLaunch<'_>, extent
     let noises = launch.draws.iter().map(|draw| match draw {
         TensorDraw::Generated { .. } => Some(NoiseLayout::Generated),
         TensorDraw::Given(_) => Some(NoiseLayout::Given(Storage::F32)),
+        // A sum of many draws, which is made by other means.
+        TensorDraw::Path(_) => None,
     });
     let noises = noises.collect::<Option<Vec<_>>>()?;
     let layout = Layout { loads, noises, stores, width: Width::One, counting: Counting::ByOne };
@@ -51,7 +53,7 @@ pub(super) fn room(operands: &[Operand<'_>]) -> Room {
 pub(super) fn draws(launch: &TensorLaunch<'_>) -> Vec<(u32, u32)> {
     let generated = |draw: &TensorDraw<'_>| match *draw {
         TensorDraw::Generated { stream, draw } => Some((stream, draw)),
-        TensorDraw::Given(_) => None,
+        TensorDraw::Given(_) | TensorDraw::Path(_) => None,
     };
     launch.draws.iter().filter_map(generated).collect()
 }

@@ -17,6 +17,7 @@ pub mod wgpu;
 
 use candle_core::{Device, Tensor};
 use samp_compiler::backend::launch::LaunchError;
+use samp_compiler::backend::path::Term;
 use samp_compiler::backend::{Artifact, BackendError, Dtype};
 
 /// What runs the kernels of a run.
@@ -115,6 +116,8 @@ pub enum TensorDraw<'a> {
         /// Which use of that source.
         draw: u32,
     },
+    /// An increment of the Brownian path.
+    Path(&'a [Term]),
     /// The caller's own numbers, of the shape of the outputs.
     Given(&'a Tensor),
 }

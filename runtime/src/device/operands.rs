@@ -30,7 +30,7 @@ pub(super) fn checked<'a>(
 ) -> Result<Vec<Operand<'a>>, DeviceError> {
     let given = |draw: &TensorDraw<'a>| match *draw {
         TensorDraw::Given(tensor) => Some(tensor),
-        TensorDraw::Generated { .. } => None,
+        TensorDraw::Generated { .. } | TensorDraw::Path(_) => None,
     };
     let mut operands = Vec::with_capacity(loads.len() + stores.len() + launch.draws.len());
     for (slot, tensor) in stores.iter().enumerate() {

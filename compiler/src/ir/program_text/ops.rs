@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::TextError;
 use super::lex::{Cursor, is_word};
 use crate::builtins::Builtin;
-use crate::hir::{Coordinate, Family, Measure, Operator, Position, Reduce};
+use crate::hir::{Coordinate, Family, Field, Measure, Operator, Position, Reduce};
 use crate::ir::program::{ClockCode, CurveCode, Op, OpenSchedule};
 use crate::types::Kind;
 
@@ -33,6 +33,8 @@ pub(super) fn told(op: &Op) -> String {
         Op::Range { closed } => format!(" {}", end(*closed)),
         Op::Slice { low, high, closed } => flags(&[("low", *low), ("high", *high), ("closed", *closed)]),
         Op::Reduce(reduce) | Op::Collect(reduce) => format!(" {}", reduce.name()),
+        Op::Tableau { low, order } => flags(&[("low", *low), ("order", *order)]),
+        Op::Field(field) => format!(" {}", field.name()),
         Op::Call(func) | Op::Const(func) | Op::Closure(func) => format!(" {func}"),
         Op::InRange { option, text, low, high } => {
             format!(" {} {text:?} {} {}", name(option), some_end(*low), some_end(*high))
@@ -119,6 +121,11 @@ pub(super) fn op(word: &str, text: &mut Cursor) -> Result<Op, TextError> {
         "each" => Op::Each,
         "integral" => Op::Integral,
         "if" => Op::If,
+        "tableau" => {
+            let [low, order] = read_flags(text, ["low", "order"])?;
+            Op::Tableau { low, order }
+        }
+        "field" => Op::Field(text.word("a field of a tableau", Field::from_name)?),
         "call" => Op::Call(text.id("f")?),
         "const" => Op::Const(text.id("f")?),
         "closure" => Op::Closure(text.id("f")?),

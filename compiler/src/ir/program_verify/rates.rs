@@ -16,7 +16,7 @@ pub(super) fn is_possible(value: ValueInfo) -> bool {
     match value.shape {
         Shape::Tensor(_) => value.rate == Rate::Elem,
         Shape::Int | Shape::Real | Shape::Bool | Shape::Level | Shape::Str | Shape::Choice => value.rate != Rate::Elem,
-        Shape::Branch | Shape::Curve => value.rate != Rate::Elem,
+        Shape::Branch | Shape::Curve | Shape::Tableau => value.rate != Rate::Elem,
         // These may hold tensors.
         Shape::List | Shape::Fn | Shape::Item | Shape::None => true,
     }

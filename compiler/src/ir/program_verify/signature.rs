@@ -138,6 +138,10 @@ pub(super) fn signature(op: &Op) -> Signature {
         Op::Each => Signature { blocks: Blocks::Round, ..effect(&[LIST]) },
         Op::Integral => Signature { blocks: Blocks::Round, ..value(&[Want::Number; 2], REAL) },
         Op::If => Signature { blocks: Blocks::Two, gives: Out::Optional, ..value(&[BOOL], Want::Any) },
+        Op::Tableau { low, order } => {
+            value(&with(&[LIST; 3], &[(*low, LIST), (*order, INT)]), Want::Only(Shape::Tableau))
+        }
+        Op::Field(field) => value(&[Want::Only(Shape::Tableau)], Want::Only(Shape::from(&field.ty()))),
         Op::Call(_) | Op::Const(_) => many(&[], Want::Any),
         Op::Closure(_) => many(&[], FN),
         Op::Apply => many(&[FN], Want::Any),

@@ -76,7 +76,7 @@ fn written(bench: &Bench<'_>, value: &Value<Tape>) -> String {
         Value::Word(value) => value.to_string(),
         Value::Item(value) => bench.program.items[value.item].name.to_string(),
         Value::None | Value::Level(_) | Value::List(_) | Value::Closure(_) | Value::Schedule(_) | Value::Tensor(_) => {
-            "..".to_owned()
+            bench.name_of(value).unwrap_or("..").to_owned()
         }
     }
 }
@@ -95,6 +95,8 @@ fn value_in<A: Arith>(bench: &Bench<'_>, value: &Value<Tape>) -> Value<A> {
         Value::Word(value) => Value::Word(value.clone()),
         Value::List(list) => Value::List(std::rc::Rc::new(list.iter().map(|value| value_in(bench, value)).collect())),
         Value::Item(inner) => Value::Item(item(inner.item, options_in(bench, &inner.given), bench.program)),
+        // A function of the program, which captures nothing.
+        Value::Closure(of) if of.1.is_empty() => Value::Closure(std::rc::Rc::new((of.0, Vec::new()))),
         // Draws are of the kinds above.
         Value::None | Value::Level(_) | Value::Closure(_) | Value::Schedule(_) | Value::Tensor(_) => Value::None,
     }
