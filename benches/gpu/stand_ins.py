@@ -3,7 +3,7 @@
 with dlopen on its first call. A program linked with them has no CUDA library in DT_NEEDED, so it
 starts on any machine; without the library its calls return an error code (LIBS below).
 Calls are counted: `samp_cuda_calls("cuLaunchKernel")` tells how often the program called a function
-of the driver, which is how launches and waits of a run are counted without a profiler.
+of the driver (all bits set for one that it does not know), which is how launches and waits of a run are counted without a profiler.
 
 usage: stand_ins.py CUDARC_SRC OUT_DIR      writes OUT_DIR/libcuda.a libcublas.a ...
 x86-64 System V only. `-lcuda` finds the .a as long as no libcuda.so lies in the same folder."""
@@ -24,7 +24,7 @@ for mod, lib, sonames, code in LIBS:
     count = "" if mod != "driver" else """unsigned long samp_cuda_calls(const char *name) {
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(names[i], name)) return __atomic_load_n(&lazy_calls_cuda[i], __ATOMIC_RELAXED);
-    return 0;
+    return -1ul;
 }"""
     with open(f"{out}/c/{lib}.c", "w") as f:
         f.write(f'''#define _GNU_SOURCE

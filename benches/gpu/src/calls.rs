@@ -25,12 +25,13 @@ pub(crate) fn count(names: &[&str]) -> Option<u64> {
     unsafe extern "C" {
         fn samp_cuda_calls(name: *const std::ffi::c_char) -> std::ffi::c_ulong;
     }
-    let calls = names.iter().filter_map(|name| {
+    let calls = names.iter().map(|name| {
         let name = std::ffi::CString::new(*name).ok()?;
         // SAFETY: the function reads a C string and its own counters.
-        Some(u64::from(unsafe { samp_cuda_calls(name.as_ptr()) }))
+        let calls = unsafe { samp_cuda_calls(name.as_ptr()) };
+        (calls != std::ffi::c_ulong::MAX).then_some(calls)
     });
-    Some(calls.sum())
+    calls.sum()
 }
 
 /// The sum of the calls so far of these functions; nothing if they are not counted in this build.
