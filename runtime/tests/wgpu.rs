@@ -51,17 +51,18 @@ fn networks_in_16_bits_are_fed_by_the_kernel() {
     }
 }
 
-/// Odd counts, buffers of every type, in place and apart, with noise.
+/// Odd counts, buffers of every type, in place and apart, with noise made and given.
 #[test]
 fn buffers_of_every_type_and_size() {
     let mut kernel = Kernel::new("mixed");
     let (x, y) = (kernel.load(0), kernel.load(1));
-    let (a, noise) = (kernel.scalar(0), kernel.noise(0));
+    let (a, noise, given) = (kernel.scalar(0), kernel.noise(0), kernel.noise(1));
     let sum = kernel.apply(Op::Add, [x, y]);
     let scaled = kernel.apply(Op::Mul, [a, sum]);
     let noisy = kernel.apply(Op::Add, [y, noise]);
+    let both = kernel.apply(Op::Sub, [noisy, given]);
     kernel.store(scaled);
-    kernel.store(noisy);
+    kernel.store(both);
     let kernel = DeviceKernel::from(compile(&kernel, Engine::best(), Dtype::F32).unwrap());
     let dtypes = [DType::F32, DType::F16, DType::BF16];
     for shape in [(1, 1), (3, 5), (2, 1024), (3, 1027)] {
@@ -72,7 +73,8 @@ fn buffers_of_every_type_and_size() {
                 let values = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
                 let (x, y) = (values.to_dtype(pair.0).unwrap(), values.to_dtype(pair.1).unwrap());
                 let other = Tensor::zeros(shape, pair.1, &Device::Cpu).unwrap();
-                let draws = [TensorDraw::Generated { stream: 1, draw: 7 }];
+                let own = values.affine(0.5, 0.25).unwrap();
+                let draws = [TensorDraw::Generated { stream: 1, draw: 7 }, TensorDraw::Given(&own)];
                 let launch = TensorLaunch { scalars: &[0.75], draws: &draws, seed: 3, first_sample: 5, threads: 1 };
                 kernel.launch(on, &launch, &[&x, &y], &[&x, &other]).unwrap();
                 [numbers(&x), numbers(&other)].concat()
