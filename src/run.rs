@@ -17,6 +17,9 @@ use crate::{device, output, picture, request};
 /// Pictures of each class when nothing else is asked for.
 const PER_CLASS: usize = 8;
 
+/// Parts of a picture that the progress bar tells apart.
+const PARTS: f64 = 1000.0;
+
 /// Runs a pipeline and writes its pictures.
 pub fn run(args: &RunArgs) -> Result<ExitCode, Failed> {
     let begun = Instant::now();
@@ -36,17 +39,15 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failed> {
     let (classes, columns) = classes(args, network.n_classes())?;
     let count = args.count.unwrap_or(classes.len()).max(1);
     let network = network.with_classes(classes);
-    let samples = draw(args, &compiled, &network, count, (&device, on))?;
+    let (samples, tried) = draw(args, &compiled, &network, count, (&device, on))?;
     output::write(&args.output, &picture::png(&samples, columns)?)?;
-    let cost = compiled.cost();
     println!(
-        "{count} picture{} in {:.1} s: {} on {}, {} steps, {} evaluations each, seed {} -> {}",
+        "{count} picture{} in {:.1} s: {} on {}, {}, seed {} -> {}",
         if count == 1 { "" } else { "s" },
         begun.elapsed().as_secs_f64(),
         compiled.plan().sampler,
         compiled.plan().schedule,
-        compiled.n_steps(),
-        cost.evals,
+        cost(&compiled, &tried),
         args.seed,
         args.output.display(),
     );
@@ -78,16 +79,29 @@ fn classes(args: &RunArgs, known: u32) -> Result<(Vec<u32>, usize), Failed> {
     Ok((args.class.clone(), columns))
 }
 
+/// What a picture has cost: planned, or as it was found.
+fn cost(compiled: &Compiled, tried: &[(usize, usize)]) -> String {
+    if !compiled.is_adaptive() {
+        return format!("{} steps, {} evaluations each", compiled.n_steps(), compiled.cost().evals);
+    }
+    let most = |of: fn(&(usize, usize)) -> usize| tried.iter().map(of).max().unwrap_or(0);
+    format!("up to {} steps found in {} attempts", most(|(steps, _)| *steps), most(|(_, attempts)| *attempts))
+}
+
+/// The pictures, and how many steps count and were tried, where the sampler finds its own.
+type Drawn = (Tensor, Vec<(usize, usize)>);
+
 fn draw(
     args: &RunArgs,
     compiled: &Compiled,
     network: &Network,
     count: usize,
     (device, on): (&Device, On),
-) -> Result<Tensor, Failed> {
+) -> Result<Drawn, Failed> {
     let bar = progress(args, compiled, count);
     let failed = |error: candle_core::Error| Failed::Found(error.to_string());
     let mut parts = Vec::new();
+    let mut tried = Vec::new();
     let mut done = 0;
     while done < count {
         let batch = args.batch.min(count - done);
@@ -95,17 +109,20 @@ fn draw(
         let start = Start::noise_from(device, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
         let options =
             RunOptions { inputs: inputs(args, batch, device)?, threads: args.threads, on, ..RunOptions::default() };
-        let run = compiled.start(start, network.clone(), options)?;
+        let mut run = compiled.start(start, network.clone(), options)?;
         let mut last = None;
-        for step in run {
-            last = Some(step?.x);
-            bar.inc(batch as u64);
+        for step in run.by_ref() {
+            let step = step?;
+            bar.set_position(((done as f64 + batch as f64 * step.progress) * PARTS) as u64);
+            last = Some(step.x);
         }
         parts.extend(last);
+        tried.extend(run.attempts().unwrap_or_default());
         done += batch;
     }
     bar.finish_and_clear();
-    Tensor::cat(&parts, 0).and_then(|samples| samples.to_device(&Device::Cpu)).map_err(failed)
+    let samples = Tensor::cat(&parts, 0).and_then(|samples| samples.to_device(&Device::Cpu)).map_err(failed)?;
+    Ok((samples, tried))
 }
 
 /// Tensors of the caller, repeated for each sample.
@@ -132,13 +149,15 @@ fn inputs(args: &RunArgs, batch: usize, device: &Device) -> Result<HashMap<Strin
 }
 
 fn progress(args: &RunArgs, compiled: &Compiled, count: usize) -> ProgressBar {
-    let total = (compiled.n_steps() * count) as u64;
-    let bar = ProgressBar::new(total);
+    let bar = ProgressBar::new((count as f64 * PARTS) as u64);
     if args.quiet || !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
     let style = ProgressStyle::with_template("{msg} [{bar:40.cyan/dim}] {percent:>3} %  {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─"));
-    bar.set_message(format!("{} x {} steps", count, compiled.n_steps()));
+    bar.set_message(match compiled.is_adaptive() {
+        true => format!("{count} pictures"),
+        false => format!("{count} x {} steps", compiled.n_steps()),
+    });
     bar
 }

@@ -16,6 +16,7 @@ use crate::ir::program::{ItemRef, Program};
 use crate::library::{Library, Loader, UnitId, std_names};
 use crate::lower::lower;
 use crate::machine::RunConfig;
+use crate::plan::adaptive::Adaptive;
 use crate::plan::{Planned, plan};
 use crate::types::ItemSort;
 
@@ -75,6 +76,11 @@ pub fn compile(request: &Request, loader: &Loader<'_>) -> Result<Compiled, Failu
 }
 
 impl Compiled {
+    /// Whether the pipeline's sampler finds its own steps.
+    pub fn is_adaptive(&self, config: &RunConfig) -> bool {
+        matches!(Adaptive::new(&self.program, self.pipeline, Vec::new(), config), Ok(Some(_)))
+    }
+
     /// Plans a run.
     pub fn plan(&self, config: &RunConfig) -> Result<Planned, Failure> {
         plan(&self.program, self.pipeline, config)

@@ -141,7 +141,7 @@ pub enum ItemBody {
     /// A list of levels.
     Grid(Block),
     /// A rule.
-    Rules(Rules),
+    Rules(Box<Rules>),
     /// Slots.
     Pipeline(Pipeline),
 }
@@ -228,6 +228,36 @@ pub struct Rules {
     pub approximate: bool,
     /// Facts claimed.
     pub claims: Vec<Claim>,
+    /// How it finds its steps, if the grid does not give them.
+    pub adaptive: Option<Adaptive>,
+}
+
+/// How a sampler finds its own steps.
+#[derive(Debug)]
+pub struct Adaptive {
+    /// Where it says so.
+    pub span: Span,
+    /// Each sample has steps of its own.
+    pub per_sample: bool,
+    /// The coordinate that step lengths are in.
+    pub over: Coordinate,
+    /// The first step length.
+    pub from: Expr,
+    /// What decides.
+    pub control: Control,
+}
+
+/// Decides from the length and the error of a step whether it counts, and how long the next one is.
+#[derive(Debug)]
+pub struct Control {
+    /// Where it stands.
+    pub span: Span,
+    /// The step length.
+    pub step: Local,
+    /// The error.
+    pub error: Local,
+    /// What gives the next length.
+    pub body: Block,
 }
 
 /// A fact that is claimed.
@@ -387,6 +417,10 @@ pub enum StmtKind {
     Emit(Arc<str>, Expr),
     /// Demands.
     Require(Expr),
+    /// The error of a step, in units of what is tolerated.
+    Estimate(Expr),
+    /// Whether a step counts.
+    Accept(Expr),
     /// Evaluates for its `return`s.
     Expr(Expr),
 }

@@ -12,11 +12,12 @@ pub struct Call {
     op: Arc<CallOp>,
     batch: usize,
     first_sample: u64,
+    step: usize,
 }
 
 impl Call {
-    pub(crate) fn new(op: &CallOp, batch: usize, first_sample: u64) -> Self {
-        Call { op: Arc::new(op.clone()), batch, first_sample }
+    pub(crate) fn new(op: &CallOp, batch: usize, first_sample: u64, step: usize) -> Self {
+        Call { op: Arc::new(op.clone()), batch, first_sample, step }
     }
 
     /// What the model's `network(input, time)` gives as time, in the network's own unit.
@@ -46,7 +47,7 @@ impl Call {
 
     /// The step, from 0.
     pub fn step(&self) -> usize {
-        self.op.step as usize
+        self.step
     }
 
     /// Named arguments of the model call, such as `guidance` in `flow(x, cond, guidance = 3.5)`.

@@ -13,22 +13,22 @@ pub enum Error {
     #[error("{0}")]
     Program(Box<Failure>),
     /// The denoiser failed.
-    #[error("the denoiser failed at step {} of {steps}: {source}", step + 1)]
+    #[error("the denoiser failed at {}: {source}", place(*step, *steps))]
     Denoiser {
         /// The step, from 0.
         step: usize,
-        /// How many there are.
-        steps: usize,
+        /// How many there are, unless the sampler finds its own steps.
+        steps: Option<usize>,
         /// What it said.
         source: candle_core::Error,
     },
     /// The denoiser gave something else than asked for.
-    #[error("the denoiser returned {found} at step {} of {steps}, expected {expected}", step + 1)]
+    #[error("the denoiser returned {found} at {}, expected {expected}", place(*step, *steps))]
     DenoiserOutput {
         /// The step, from 0.
         step: usize,
-        /// How many there are.
-        steps: usize,
+        /// How many there are, unless the sampler finds its own steps.
+        steps: Option<usize>,
         /// What it should have been.
         expected: String,
         /// What it was.
@@ -58,6 +58,9 @@ pub enum Error {
         /// How many rows there are.
         given: usize,
     },
+    /// A bug of ours: a plan that is no step.
+    #[error("internal error: the plan of a step makes none")]
+    NotAdaptive,
     /// There is no such network.
     #[error("there is no network called `{name}`; there are {known}")]
     UnknownNetwork {
@@ -75,6 +78,14 @@ pub enum Error {
     /// A tensor operation failed.
     #[error("{0}")]
     Candle(candle_core::Error),
+}
+
+/// Where a run is, for people.
+fn place(step: usize, steps: Option<usize>) -> String {
+    match steps {
+        Some(steps) => format!("step {} of {steps}", step + 1),
+        None => format!("step {}", step + 1),
+    }
 }
 
 impl From<candle_core::Error> for Error {

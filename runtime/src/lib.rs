@@ -24,6 +24,7 @@
 //!
 //! Everything that changes lives in a [`Run`], one per picture: a [`Compiled`] pipeline is `Send + Sync`.
 
+mod adaptive;
 pub mod analytic;
 pub mod bench;
 mod denoiser;

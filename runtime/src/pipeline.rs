@@ -5,10 +5,12 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use samp_compiler::backend::stored::Stored;
 use samp_compiler::backend::{Dtype, Engine, compile_all};
-use samp_compiler::compile::{self, Request};
+use samp_compiler::compile::{self, Failure, Request};
 use samp_compiler::hir::Slot;
 use samp_compiler::ir::plan::{Cost, LevelRow, Plan};
+use samp_compiler::ir::program::{ItemRef, Program};
 use samp_compiler::machine::{GivenLevels, RunConfig};
+use samp_compiler::plan::adaptive::Adaptive;
 use samp_lang::diag::Diagnostic;
 use samp_lang::source::SourceMap;
 
@@ -147,11 +149,24 @@ impl Pipeline {
         let planned = compiled.plan(&RunConfig { cast, ..self.config.clone() })?;
         let kernels: Vec<_> = planned.plan.kernels.values().cloned().collect();
         let artifacts = compile_all(&kernels, self.engine, self.dtype)?;
-        let kernels = artifacts.into_iter().map(DeviceKernel::from).collect();
+        let kernels = artifacts.into_iter().map(|artifact| Arc::new(DeviceKernel::from(artifact))).collect();
+        let is_adaptive = compiled.is_adaptive(&self.config);
         let mut warnings = compiled.warnings;
         warnings.extend(planned.warnings);
-        let plan = Arc::new(planned.plan);
-        Ok(Compiled { plan, kernels, dtype: self.dtype, network_dtype, warnings, sources: compiled.sources })
+        let adaptive = is_adaptive.then(|| {
+            let config = RunConfig { cast, ..self.config.clone() };
+            Found { program: compiled.program, pipeline: compiled.pipeline, config }
+        });
+        Ok(Compiled {
+            plan: Arc::new(planned.plan),
+            kernels,
+            engine: self.engine,
+            dtype: self.dtype,
+            network_dtype,
+            adaptive,
+            warnings,
+            sources: compiled.sources,
+        })
     }
 
     fn load(&self, path: &str) -> Result<String, String> {
@@ -188,13 +203,23 @@ fn plain(error: &std::io::Error) -> String {
     }
 }
 
+/// What a run is planned from that finds its steps as it goes.
+#[derive(Debug)]
+struct Found {
+    program: Program,
+    pipeline: ItemRef,
+    config: RunConfig,
+}
+
 /// A pipeline that can run: immutable, shareable, with its kernels compiled.
 #[derive(Debug)]
 pub struct Compiled {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) kernels: Vec<DeviceKernel>,
+    pub(crate) kernels: Vec<Arc<DeviceKernel>>,
+    pub(crate) engine: Engine,
     pub(crate) dtype: Dtype,
     pub(crate) network_dtype: Stored,
+    adaptive: Option<Found>,
     warnings: Vec<Diagnostic>,
     sources: SourceMap,
 }
@@ -214,6 +239,30 @@ impl Compiled {
     /// If a tensor of the caller does not fit.
     pub fn start<D: Denoiser>(&self, start: Start, denoiser: D, options: RunOptions) -> Result<Run<'_, D>, Error> {
         Run::new(self, start, denoiser, options)
+    }
+
+    /// Whether the sampler finds its own steps. Then [`Compiled::plan`] is the first step that it tries, and what a
+    /// run costs is known at its end.
+    pub fn is_adaptive(&self) -> bool {
+        self.adaptive.is_some()
+    }
+
+    /// A run that finds its steps as it goes.
+    pub(crate) fn way(&self) -> Result<Option<Adaptive<'_>>, Error> {
+        let Some(found) = &self.adaptive else { return Ok(None) };
+        let way = Adaptive::new(&found.program, found.pipeline, Vec::new(), &found.config);
+        Ok(way.map_err(|found| Failure { diagnostics: vec![*found], sources: self.sources.clone() })?)
+    }
+
+    /// One step of such a run, to be followed like a plan.
+    pub(crate) fn step(&self, plan: Plan, kernels: Vec<Arc<DeviceKernel>>) -> Compiled {
+        let (engine, dtype, network_dtype) = (self.engine, self.dtype, self.network_dtype);
+        let (warnings, sources) = (Vec::new(), SourceMap::default());
+        Compiled { plan: Arc::new(plan), kernels, engine, dtype, network_dtype, adaptive: None, warnings, sources }
+    }
+
+    pub(crate) fn sources(&self) -> &SourceMap {
+        &self.sources
     }
 
     /// The plan that is followed.

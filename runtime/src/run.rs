@@ -1,4 +1,6 @@
 //! A run: the plan followed, one operation after the other.
+//!
+//! [`Follow`] does that; a [`Run`] is what callers hold, for any way of finding the steps.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,6 +9,7 @@ use candle_core::{DType, Device, Shape, Tensor};
 use samp_compiler::backend::{Dtype, path};
 use samp_compiler::ir::plan::{CallOp, Fed, LaunchOp, LevelRow, PlanOp, Source, Target};
 
+use crate::adaptive::AdaptiveRun;
 use crate::denoiser::{Call, Denoiser};
 use crate::device::operands::candle_dtype;
 use crate::device::{On, TensorDraw, TensorLaunch};
@@ -32,8 +35,10 @@ pub struct RunOptions {
 pub struct Step {
     /// Its number, from 0.
     pub index: usize,
-    /// How many there are.
-    pub of: usize,
+    /// How many there are, unless the sampler finds its own steps.
+    pub of: Option<usize>,
+    /// How far the run has come, from 0 to 1.
+    pub progress: f64,
     /// The level that the sample has reached.
     pub level: LevelRow,
     /// The sample, a copy.
@@ -42,6 +47,73 @@ pub struct Step {
 
 /// A run under way. It is an iterator of steps; [`Run::finish`] goes to the end.
 pub struct Run<'p, D> {
+    way: Way<'p, D>,
+    failed: bool,
+}
+
+/// How a run finds its steps.
+enum Way<'p, D> {
+    Planned(Box<Follow<'p, D>>),
+    Adaptive(Box<AdaptiveRun<'p, D>>),
+}
+
+impl<'p, D: Denoiser> Run<'p, D> {
+    pub(crate) fn new(compiled: &'p Compiled, start: Start, denoiser: D, options: RunOptions) -> Result<Self, Error> {
+        let way = if compiled.is_adaptive() {
+            Way::Adaptive(Box::new(AdaptiveRun::new(compiled, start, denoiser, options)?))
+        } else {
+            Way::Planned(Box::new(Follow::new(compiled, start, denoiser, options)?))
+        };
+        Ok(Run { way, failed: false })
+    }
+
+    /// Goes to the end and gives the last sample.
+    ///
+    /// # Errors
+    /// As for the steps.
+    pub fn finish(self) -> Result<Tensor, Error> {
+        match self.way {
+            Way::Planned(run) => run.finish(),
+            Way::Adaptive(run) => run.finish(),
+        }
+    }
+
+    /// Tensors that the sampler has emitted so far, with their names.
+    pub fn emitted(&self) -> &[(Arc<str>, Tensor)] {
+        match &self.way {
+            Way::Planned(run) => &run.emitted,
+            Way::Adaptive(run) => run.emitted(),
+        }
+    }
+
+    /// Where the sampler finds its own steps: how many count so far, and how many were tried. One pair for all samples,
+    /// or one for each where each has steps of its own.
+    pub fn attempts(&self) -> Option<Vec<(usize, usize)>> {
+        match &self.way {
+            Way::Planned(_) => None,
+            Way::Adaptive(run) => Some(run.attempts()),
+        }
+    }
+}
+
+impl<D: Denoiser> Iterator for Run<'_, D> {
+    type Item = Result<Step, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let step = match &mut self.way {
+            Way::Planned(run) => run.step(),
+            Way::Adaptive(run) => run.advance(),
+        };
+        self.failed = step.is_err();
+        step.transpose()
+    }
+}
+
+/// A plan that is followed.
+pub(crate) struct Follow<'p, D> {
     compiled: &'p Compiled,
     denoiser: D,
     shape: Shape,
@@ -58,10 +130,11 @@ pub struct Run<'p, D> {
     noise: Vec<Tensor>,
     emitted: Vec<(Arc<str>, Tensor)>,
     at: usize,
-    failed: bool,
+    /// Where the plan is one step of a longer run: how many come before.
+    before: Option<usize>,
 }
 
-impl<'p, D: Denoiser> Run<'p, D> {
+impl<'p, D: Denoiser> Follow<'p, D> {
     pub(crate) fn new(compiled: &'p Compiled, start: Start, denoiser: D, options: RunOptions) -> Result<Self, Error> {
         let plan = &compiled.plan;
         let shape = start.x.shape().clone();
@@ -89,7 +162,7 @@ impl<'p, D: Denoiser> Run<'p, D> {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let mut run = Run {
+        let mut run = Follow {
             compiled,
             denoiser,
             shape,
@@ -105,7 +178,7 @@ impl<'p, D: Denoiser> Run<'p, D> {
             noise,
             emitted: Vec::new(),
             at: 0,
-            failed: false,
+            before: None,
         };
         if options.noise.is_some() {
             run.check_noise()?;
@@ -141,11 +214,12 @@ impl<'p, D: Denoiser> Run<'p, D> {
         }
     }
 
-    /// Goes to the end and gives the last sample.
-    ///
-    /// # Errors
-    /// As for the steps.
-    pub fn finish(mut self) -> Result<Tensor, Error> {
+    /// The plan is one step of a run, `before` of which are done.
+    pub(crate) fn part_of_a_run(self, before: usize) -> Self {
+        Follow { before: Some(before), ..self }
+    }
+
+    fn finish(mut self) -> Result<Tensor, Error> {
         let mut last = None;
         while let Some((_, x)) = self.advance()? {
             last = Some(x);
@@ -156,13 +230,20 @@ impl<'p, D: Denoiser> Run<'p, D> {
         }
     }
 
-    /// Tensors that the sampler has emitted so far, with their names.
-    pub fn emitted(&self) -> &[(Arc<str>, Tensor)] {
-        &self.emitted
+    /// Tensors that were emitted.
+    pub(crate) fn into_emitted(self) -> Vec<(Arc<str>, Tensor)> {
+        self.emitted
+    }
+
+    fn step(&mut self) -> Result<Option<Step>, Error> {
+        let Some((index, x)) = self.advance()? else { return Ok(None) };
+        let (level, of) = (self.compiled.plan.levels[index + 1], self.compiled.n_steps());
+        let progress = (index + 1) as f64 / of as f64;
+        Ok(Some(Step { index, of: Some(of), progress, level, x: x.copy()? }))
     }
 
     /// Goes on to the end of the next step; gives its number and the run's own sample, which later steps overwrite.
-    fn advance(&mut self) -> Result<Option<(usize, Tensor)>, Error> {
+    pub(crate) fn advance(&mut self) -> Result<Option<(usize, Tensor)>, Error> {
         let compiled = self.compiled;
         while let Some(op) = compiled.plan.ops.get(self.at) {
             self.at += 1;
@@ -240,8 +321,11 @@ impl<'p, D: Denoiser> Run<'p, D> {
             Fed::Tensor(source) => self.source(source)?,
             Fed::Feed => self.feed().narrow(0, 0, op.branches.len() * self.batch)?,
         };
-        let call = Call::new(op, self.batch, self.first_sample);
-        let (step, steps) = (op.step as usize, self.compiled.n_steps());
+        let (step, steps) = match self.before {
+            Some(before) => (before, None),
+            None => (op.step as usize, Some(self.compiled.n_steps())),
+        };
+        let call = Call::new(op, self.batch, self.first_sample, step);
         let output = self.denoiser.denoise(&input, &call).map_err(|source| Error::Denoiser {
             step,
             steps,
@@ -266,25 +350,6 @@ impl<'p, D: Denoiser> Run<'p, D> {
         }
         self.outputs[op.call as usize] = Some(output);
         Ok(())
-    }
-}
-
-impl<D: Denoiser> Iterator for Run<'_, D> {
-    type Item = Result<Step, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let step = self.advance().and_then(|step| match step {
-            None => Ok(None),
-            Some((index, x)) => {
-                let level = self.compiled.plan.levels[index + 1];
-                Ok(Some(Step { index, of: self.compiled.n_steps(), level, x: x.copy()? }))
-            }
-        });
-        self.failed = step.is_err();
-        step.transpose()
     }
 }
 

@@ -111,14 +111,14 @@ pub enum BackendError {
 }
 
 /// A compiled kernel. Immutable and free to share between threads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Artifact {
     kernel: Kernel,
     dtype: Dtype,
     code: Code,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Code {
     Interp,
     Clif(clif::Function),

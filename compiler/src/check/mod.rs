@@ -3,6 +3,7 @@
 //! Items are checked when first named, so that a check of one file looks only at what the file needs. What is
 //! reported once is typed `Ty::Error`, which fits everywhere: no consequence of a mistake is reported.
 
+mod adaptive;
 mod calls;
 mod comprehensions;
 mod exprs;

@@ -14,12 +14,7 @@ use crate::types::{ItemSort, Kind, Ty};
 
 impl Checker<'_> {
     pub(crate) fn check_rules(&mut self, unit: UnitId, doc: &str, sort: ItemSort, item: &ast::Rules) -> Option<ItemId> {
-        let place = match sort {
-            ItemSort::Model => Place::Model,
-            ItemSort::Guidance => Place::Guidance,
-            ItemSort::Sampler | ItemSort::Schedule | ItemSort::Grid | ItemSort::Pipeline => Place::Sampler,
-        };
-        let mut scope = Scope::new(unit, place);
+        let mut scope = Scope::new(unit, Checker::place_of_rule(sort, &item.members));
         let options = self.options(&mut scope, &item.params, Rate::Plan);
         let of_options = scope.names.clone();
         let ve = self.coordinates(item.coordinates.as_ref());
@@ -63,8 +58,12 @@ impl Checker<'_> {
         };
         let result = Returned { ty: Ty::Tensor(rules.gives), level };
         rules.body = self.returning(&mut scope, &rule.body, &result, &rule.word);
+        rules.adaptive = self.adaptive(&mut scope, item, &rules);
+        if let Some(adaptive) = &rules.adaptive {
+            self.needs_estimate(&scope, adaptive);
+        }
         self.check_used(&scope);
-        Some(self.add_item(scope, sort, &item.name, doc, options, ItemBody::Rules(rules)))
+        Some(self.add_item(scope, sort, &item.name, doc, options, ItemBody::Rules(Box::new(rules))))
     }
 
     fn coordinates(&mut self, name: Option<&ast::Name>) -> bool {
@@ -138,6 +137,7 @@ impl Checker<'_> {
             only: Vec::new(),
             approximate: false,
             claims: Vec::new(),
+            adaptive: None,
         })
     }
 
@@ -190,9 +190,8 @@ impl Checker<'_> {
                     }
                 }
             }
-            MemberKind::Control { .. } | MemberKind::Adaptive { .. } if sampler => {
-                self.unsupported(span, "adaptive samplers")
-            }
+            // These belong together, and know every other member.
+            MemberKind::Control { .. } | MemberKind::Adaptive { .. } if sampler => {}
             MemberKind::View { name, .. } => {
                 self.unsupported(span, "outputs of a model beside its prediction");
                 self.stand_in(scope, name);
@@ -228,7 +227,11 @@ impl Checker<'_> {
             let value = self.expr(scope, init, Some(&written.ty));
             self.coerce(value, &written.ty)
         });
-        let rate = if matches!(written.ty, Ty::Tensor(_)) { Rate::Elem } else { Rate::Step };
+        let rate = match written.ty {
+            Ty::Tensor(_) => Rate::Elem,
+            _ if scope.place == Place::Adaptive => Rate::Live,
+            _ => Rate::Step,
+        };
         let local = self.declare(scope, name, written.ty, rate, Role::State);
         rules.states.push(State { local, init });
     }

@@ -36,6 +36,10 @@ pub(crate) enum Place {
     Model,
     Guidance,
     Sampler,
+    /// The step of a sampler that finds its own steps.
+    Adaptive,
+    /// What decides them.
+    Control,
     Pipeline,
     /// The `start` of a pipeline, where the grid is known.
     Start,
@@ -47,17 +51,20 @@ impl Place {
     pub(crate) fn rate(self) -> Rate {
         match self {
             Place::Const | Place::Schedule | Place::Grid | Place::Pipeline | Place::Start | Place::Test => Rate::Plan,
-            Place::Fn | Place::Model | Place::Guidance | Place::Sampler => Rate::Step,
+            Place::Fn | Place::Model | Place::Guidance | Place::Sampler | Place::Adaptive => Rate::Step,
+            Place::Control => Rate::Live,
         }
     }
 
     pub(crate) fn has(self, position: Position) -> bool {
         match position {
-            Position::First | Position::Last | Position::I => matches!(self, Place::Sampler | Place::Guidance),
+            Position::First | Position::Last | Position::I => {
+                matches!(self, Place::Sampler | Place::Adaptive | Place::Guidance)
+            }
             Position::N => matches!(self, Place::Grid | Place::Sampler | Place::Guidance | Place::Start),
-            Position::Grid => matches!(self, Place::Sampler | Place::Guidance | Place::Start),
+            Position::Grid => matches!(self, Place::Sampler | Place::Adaptive | Place::Guidance | Place::Start),
             Position::Height | Position::Width => {
-                matches!(self, Place::Grid | Place::Sampler | Place::Guidance | Place::Pipeline | Place::Start)
+                !matches!(self, Place::Schedule | Place::Const | Place::Fn | Place::Model | Place::Control)
             }
             Position::Clean | Position::Pure | Position::Noisiest | Position::Cleanest => {
                 !matches!(self, Place::Schedule | Place::Const)
@@ -88,6 +95,10 @@ pub(crate) struct Scope {
     pub(crate) deferred: Vec<Deferred>,
     /// A function written in place is being checked.
     pub(crate) in_lambda: bool,
+    /// How many `estimate`s there were.
+    pub(crate) estimates: usize,
+    /// How many `accept`s there were.
+    pub(crate) decisions: usize,
     /// The type that a `return` must have, where one may stand.
     pub(crate) result: Option<Returned>,
 }
@@ -112,6 +123,8 @@ impl Scope {
             branches: Vec::new(),
             deferred: Vec::new(),
             in_lambda: false,
+            estimates: 0,
+            decisions: 0,
             result: None,
         }
     }
@@ -223,7 +236,12 @@ impl Checker<'_> {
             return;
         }
         let mut found = Diagnostic::new(Code::E0101, span, format!("nothing is called `{text}` here"));
-        if let Some(position) = Position::from_name(text) {
+        if scope.place == Place::Adaptive && text == Position::N.name() {
+            found =
+                found.help("an adaptive sampler finds its steps as it goes; how many there were is known at the end");
+        } else if scope.place == Place::Control {
+            found = found.help("`control` knows its two arguments, the options, and the scalars that are kept");
+        } else if let Some(position) = Position::from_name(text) {
             let places = [
                 (Place::Fn, "fn"),
                 (Place::Grid, "grid"),

@@ -93,14 +93,8 @@ impl Checker<'_> {
                 StmtKind::Expr(value)
             }
             ast::StmtKind::Stages { name, kind } => self.stages(scope, name, kind),
-            ast::StmtKind::Estimate(_) => {
-                self.unsupported(span, "adaptive samplers");
-                return None;
-            }
-            ast::StmtKind::Accept(_) => {
-                self.unsupported(span, "adaptive samplers");
-                return None;
-            }
+            ast::StmtKind::Estimate(value) => self.estimate(scope, value, span)?,
+            ast::StmtKind::Accept(value) => self.accept(scope, value, span)?,
         };
         Some(Stmt { span, kind })
     }
@@ -254,6 +248,7 @@ pub(crate) fn always_returns(stmt: &Stmt) -> bool {
         StmtKind::Expr(value) => always_returns_expr(value),
         StmtKind::Let(..) | StmtKind::Var(..) | StmtKind::For { .. } | StmtKind::Keep(..) => false,
         StmtKind::Forget(_) | StmtKind::Emit(..) | StmtKind::Require(_) => false,
+        StmtKind::Estimate(_) | StmtKind::Accept(_) => false,
     }
 }
 

@@ -52,6 +52,8 @@ impl Text<'_> {
             StmtKind::Forget(local) => format!("forget {}", self.local(*local)),
             StmtKind::Emit(name, value) => format!("emit {name} {}", expr(value)),
             StmtKind::Require(value) => format!("require {}", expr(value)),
+            StmtKind::Estimate(value) => format!("estimate {}", expr(value)),
+            StmtKind::Accept(value) => format!("accept {}", expr(value)),
             StmtKind::Expr(value) => expr(value),
         }
     }

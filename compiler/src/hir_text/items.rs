@@ -5,8 +5,8 @@ use samp_lang::ast::ClaimKind;
 use super::Text;
 use super::exprs::braces;
 use crate::hir::{
-    Claim, Clock, ConstId, Constant, Curve, FnId, Function, Item, ItemBody, ItemId, Opt, Pipeline, Rules, Schedule,
-    Stmt,
+    Adaptive, Claim, Clock, ConstId, Constant, Control, Curve, FnId, Function, Item, ItemBody, ItemId, Opt, Pipeline,
+    Rules, Schedule, Stmt,
 };
 
 impl Text<'_> {
@@ -99,11 +99,21 @@ impl Text<'_> {
             let init = state.init.as_ref().map_or(String::new(), |init| format!(" = {}", self.expr(init, 1)));
             lines.push(format!("state {}{init}", self.declared(state.local)));
         }
+        lines.extend(rules.adaptive.iter().flat_map(|adaptive| self.adaptive(adaptive)));
         lines.extend(self.lets(&rules.lets));
         let (x, s) = (self.declared(rules.x), self.declared(rules.s));
         let t = rules.t.map_or(String::new(), |t| format!(" to {}", self.declared(t)));
         lines.push(format!("rule {x} at {s}{t} gives {} {}", rules.gives, self.block(&rules.body, 1)));
         lines
+    }
+
+    fn adaptive(&self, adaptive: &Adaptive) -> [String; 2] {
+        let each = if adaptive.per_sample { " per sample" } else { "" };
+        let Control { step, error, body, .. } = &adaptive.control;
+        [
+            format!("adaptive{each} over {} from {}", adaptive.over.name(), self.expr(&adaptive.from, 1)),
+            format!("control {}, {} {}", self.declared(*step), self.declared(*error), self.block(body, 1)),
+        ]
     }
 
     fn claim(&self, claim: &Claim) -> String {

@@ -348,6 +348,10 @@ pub enum Op {
     Emit(Arc<str>),
     /// The operand must hold.
     Require,
+    /// The block gives the error of the step, where steps are found as they go.
+    Estimate,
+    /// Whether the step counts.
+    Accept,
     /// Leaves the function.
     Return,
 }
@@ -452,6 +456,23 @@ pub struct RulesCode {
     pub approximate: bool,
     /// Facts claimed: what, the number, when.
     pub claims: Vec<(ClaimKind, Func, Option<Func>)>,
+    /// How it finds its steps, if the grid does not give them.
+    pub adaptive: Option<AdaptiveCode>,
+}
+
+/// How a sampler finds its own steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdaptiveCode {
+    /// Where `control` stands; not part of what it is.
+    pub span: SpanTag,
+    /// Each sample has steps of its own.
+    pub per_sample: bool,
+    /// The coordinate that step lengths are in.
+    pub over: Coordinate,
+    /// Gives the first step length.
+    pub from: Func,
+    /// Takes the length and the error of a step and gives the next length.
+    pub control: Func,
 }
 
 /// A pipeline.
@@ -525,6 +546,8 @@ impl Op {
             Op::Emit(_) => "emit",
             Op::Require => "require",
             Op::Measure(_) => "measure",
+            Op::Estimate => "estimate",
+            Op::Accept => "accept",
             Op::Return => "return",
         }
     }

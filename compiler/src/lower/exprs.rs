@@ -378,6 +378,14 @@ impl Lower<'_> {
                 let value = self.expr(b, condition);
                 b.effect(Op::Require, vec![value], vec![], condition.span);
             }
+            StmtKind::Estimate(value) => {
+                let block = b.block(|b| Some(self.expr(b, value)));
+                b.effect(Op::Estimate, vec![], vec![block], span);
+            }
+            StmtKind::Accept(condition) => {
+                let value = self.expr(b, condition);
+                b.effect(Op::Accept, vec![value], vec![], condition.span);
+            }
             StmtKind::Expr(value) => {
                 self.expr(b, value);
             }

@@ -4,7 +4,8 @@ use super::builder::{Access, Builder};
 use super::{FnCode, Lower};
 use crate::hir::{self, Clock, Curve, Expr, Frame, Item, ItemBody, Local, Opt};
 use crate::ir::program::{
-    self as ir, ClockCode, CurveCode, Func, ItemCode, ItemRef, Op, PipelineCode, RulesCode, Shape, SpanTag,
+    self as ir, AdaptiveCode, ClockCode, CurveCode, Func, ItemCode, ItemRef, Op, PipelineCode, RulesCode, Shape,
+    SpanTag,
 };
 use crate::rate::Rate;
 use crate::types::Ty;
@@ -170,7 +171,22 @@ impl<'h> Lower<'h> {
             only: rules.only.clone(),
             approximate: rules.approximate,
             claims,
+            adaptive: rules.adaptive.as_ref().map(|adaptive| self.adaptive(item, rules, adaptive)),
         }
+    }
+
+    fn adaptive(&mut self, item: &'h Item, rules: &'h hir::Rules, adaptive: &'h hir::Adaptive) -> AdaptiveCode {
+        let from = self.of_options(item, "from", &adaptive.from);
+        let mut b = self.builder(item, "control");
+        b.param(adaptive.control.step);
+        b.param(adaptive.control.error);
+        for (index, state) in (0..).zip(&rules.states) {
+            b.bind(state.local, Access::State(index));
+        }
+        let result = self.stmts(&mut b, &adaptive.control.body);
+        let control = self.program.funcs.push(b.finish(result));
+        let span = SpanTag(adaptive.control.span);
+        AdaptiveCode { span, per_sample: adaptive.per_sample, over: adaptive.over, from, control }
     }
 
     fn of_options(&mut self, item: &'h Item, part: &str, value: &Expr) -> Func {

@@ -63,6 +63,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.call(closure.0, args, span)
     }
 
+    /// What a block without a `return` is worth.
+    pub(super) fn value_of(&mut self, frame: &mut Frame<A>, block: &Block) -> Result<Value<A>> {
+        match self.block(frame, block)? {
+            Flow::Return(value) => Ok(value),
+            Flow::Next => Ok(block.result.map_or(Value::None, |result| frame.get(result).clone())),
+        }
+    }
+
     fn block(&mut self, frame: &mut Frame<A>, block: &Block) -> Result<Flow<A>> {
         for inst in &block.insts {
             self.spend(1, inst.span)?;
@@ -79,6 +87,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             Op::Return => return Ok(Flow::Return(frame.get(inst.args[0]).clone())),
             Op::If => return self.if_inst(frame, inst),
             Op::Each => return self.each(frame, inst),
+            Op::Estimate => self.estimate(frame, inst)?,
             Op::Set => frame.set(inst.args[0], frame.get(inst.args[1]).clone()),
             Op::Default => {
                 let given = frame.get(inst.args[0]).clone();
@@ -285,6 +294,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                     self.arith.keep(&tensor.data, Keep::Stored);
                 }
                 let value = args[0].clone();
+                self.note_replaced(*index, &value);
                 self.instance_mut().states[*index as usize] = value;
                 Value::None
             }
@@ -303,7 +313,11 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Value::Bool(true) => Value::None,
                 _ => return Err(Box::new(Diagnostic::new(Code::E0505, span, "this requirement is not met"))),
             },
-            Op::Return | Op::If | Op::Each | Op::Set | Op::Default | Op::Collect(_) | Op::Integral => {
+            Op::Accept => match args[0] {
+                Value::Bool(holds) => self.accept(holds, span)?,
+                _ => return Err(internal(span, "a decision that is none")),
+            },
+            Op::Estimate | Op::Return | Op::If | Op::Each | Op::Set | Op::Default | Op::Collect(_) | Op::Integral => {
                 return Err(internal(span, "control in the wrong place"));
             }
         })

@@ -4,6 +4,7 @@
 //! their points, tensors are made by the arithmetic. It counts its work and gives up with a diagnostic when there is
 //! too much of it; nothing a user writes makes it panic or run for ever.
 
+pub mod adaptive;
 mod exec;
 mod functions;
 mod integral;
@@ -58,8 +59,10 @@ pub struct Machine<'p, A: Arith> {
     depth: u32,
     consts: HashMap<Func, Value<A>>,
     instances: Vec<Instance<A>>,
-    children: HashMap<(usize, ItemRef, Span), usize>,
+    children: HashMap<ChildKey, usize>,
     answers: Vec<Answer<A>>,
+    /// The step that is tried, where steps are found as they go.
+    trial: Option<adaptive::Trial<A>>,
     given: Option<A::Tensor>,
     next_id: u32,
     collected: Vec<Vec<Value<A>>>,
@@ -112,6 +115,9 @@ pub(crate) struct Place<A: Arith> {
     pub(crate) call: Option<predict::OpenCall<A>>,
 }
 
+/// Whose state a nested item has: that of the item around it, at one place.
+type ChildKey = (usize, ItemRef, Span);
+
 /// What a sampler or guidance keeps.
 struct Instance<A: Arith> {
     fresh: bool,
@@ -120,6 +126,20 @@ struct Instance<A: Arith> {
     histories: Vec<Vec<Value<A>>>,
     states: Vec<Value<A>>,
     track: ledger::Track,
+}
+
+impl<A: Arith> Clone for Instance<A> {
+    fn clone(&self) -> Self {
+        let Instance { fresh, options, item, histories, states, track } = self;
+        Instance {
+            fresh: *fresh,
+            options: options.clone(),
+            item: *item,
+            histories: histories.clone(),
+            states: states.clone(),
+            track: track.clone(),
+        }
+    }
 }
 
 /// A model call that was made.
@@ -172,6 +192,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             instances: vec![root],
             children: HashMap::new(),
             answers: Vec::new(),
+            trial: None,
             given: None,
             next_id: 0,
             collected: Vec::new(),
@@ -231,7 +252,7 @@ impl<A: Arith> Value<A> {
 }
 
 /// A bug of ours: a value that the checker should have kept out.
-fn internal(span: Span, what: &str) -> Box<Diagnostic> {
+pub(crate) fn internal(span: Span, what: &str) -> Box<Diagnostic> {
     let message = format!("internal error: {what}");
     Box::new(Diagnostic::new(Code::E0000, span, message).help("please report this, with the file"))
 }

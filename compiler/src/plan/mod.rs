@@ -3,6 +3,7 @@
 //! The program is traced (every scalar in f64, every condition decided), the tape is simplified by the passes, cut at
 //! the model calls, and what lies between two calls becomes one kernel. Nothing runs yet.
 
+pub mod adaptive;
 mod assign;
 mod cut;
 mod fuse;
@@ -42,7 +43,7 @@ pub struct Traced {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Plans a run of a pipeline.
+/// Plans a run of a pipeline. Where a sampler finds its own steps, this is the first that it tries.
 pub fn plan(program: &Program, pipeline: ItemRef, config: &RunConfig) -> Result<Planned> {
     plan_with(program, pipeline, Vec::new(), config)
 }
@@ -54,7 +55,17 @@ pub(crate) fn plan_with(
     given: Vec<Value<Tape>>,
     config: &RunConfig,
 ) -> Result<Planned> {
-    let mut traced = trace(program, pipeline, given, config)?;
+    if let Some(mut run) = adaptive::Adaptive::new(program, pipeline, given.clone(), config)? {
+        run.start()?;
+        if let Some(first) = run.propose()? {
+            return Ok(first.planned);
+        }
+    }
+    of_traced(program, pipeline, trace(program, pipeline, given, config)?, config.cast)
+}
+
+/// Simplifies, cuts, fuses and gives buffers.
+fn of_traced(program: &Program, pipeline: ItemRef, mut traced: Traced, cast: bool) -> Result<Planned> {
     pass::run_all(&mut traced.tape);
     if traced.tape.unread > 0 {
         let span = program.items[pipeline].span.0;
@@ -63,7 +74,7 @@ pub(crate) fn plan_with(
             .warnings
             .push(Diagnostic::new(Code::W0513, span, message).help("they are not made; remove the call from the rule"));
     }
-    let segments = cut::cut(&traced.tape, config.cast);
+    let segments = cut::cut(&traced.tape, cast);
     let network = match &program.items[pipeline].body {
         ItemBody::Pipeline(code) => code.network.clone(),
         _ => None,
@@ -92,20 +103,7 @@ fn not_finite(plan: &Plan) -> Option<u32> {
 /// Traces a run of a pipeline.
 fn trace(program: &Program, pipeline: ItemRef, given: Vec<Value<Tape>>, config: &RunConfig) -> Result<Traced> {
     let mut machine = Machine::new(program, Tape::default());
-    if let ItemBody::Pipeline(code) = &program.items[pipeline].body {
-        for name in &code.inputs {
-            let kind = code.start.map_or(Kind::Sample, |start| input_kind(program, start, name));
-            give(&mut machine, name, kind);
-        }
-    }
-    for item in program.items.values() {
-        if let ItemBody::Rules(code) = &item.body {
-            for name in &code.inputs {
-                // Which of the two an input is, the checker knows; a mask has no level, an image is at `clean`.
-                give(&mut machine, name, input_kind(program, code.run, name));
-            }
-        }
-    }
+    give_inputs(&mut machine, pipeline);
     let mut setup = machine.set_up_with(pipeline, given, config)?;
     let mut warnings = std::mem::take(&mut setup.warnings);
     let start = match &setup.start {
@@ -123,6 +121,25 @@ fn trace(program: &Program, pipeline: ItemRef, given: Vec<Value<Tape>>, config: 
     let schedule = machine.schedule().map_or_else(|| "".into(), |schedule| Arc::from(&*schedule.name));
     let sampler = program.items[setup.sampler.item].name.clone();
     Ok(Traced { tape: machine.arith, levels, sampler, schedule, warnings })
+}
+
+/// Gives a run the tensors of its caller.
+fn give_inputs(machine: &mut Machine<'_, Tape>, pipeline: ItemRef) {
+    let program = machine.program;
+    if let ItemBody::Pipeline(code) = &program.items[pipeline].body {
+        for name in &code.inputs {
+            let kind = code.start.map_or(Kind::Sample, |start| input_kind(program, start, name));
+            give(machine, name, kind);
+        }
+    }
+    for item in program.items.values() {
+        if let ItemBody::Rules(code) = &item.body {
+            for name in &code.inputs {
+                // Which of the two an input is, the checker knows; a mask has no level, an image is at `clean`.
+                give(machine, name, input_kind(program, code.run, name));
+            }
+        }
+    }
 }
 
 fn give(machine: &mut Machine<'_, Tape>, name: &Arc<str>, kind: Kind) {

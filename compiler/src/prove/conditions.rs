@@ -101,12 +101,23 @@ impl<'p> Bench<'p> {
     }
 
     /// A machine on a schedule, with the standard model.
-    fn machine(&self, schedule: ItemRef) -> Result<Machine<'p, Tape>> {
+    pub(super) fn machine(&self, schedule: ItemRef) -> Result<Machine<'p, Tape>> {
         let mut machine = Machine::new(self.program, Tape::lenient());
         machine.place(
             item(schedule, Vec::new(), self.program),
             item(self.standard(ItemSort::Model, "x0"), Vec::new(), self.program),
         )?;
+        Ok(machine)
+    }
+
+    /// A machine with the tensors that a rule wants of its caller.
+    pub(super) fn machine_for(&self, rules: &RulesCode, family: Family) -> Result<Machine<'p, Tape>> {
+        let mut machine = self.machine(self.schedule_of(family))?;
+        for name in &rules.inputs {
+            let kind = crate::plan::input_kind(self.program, rules.run, name);
+            let node = machine.arith.nodes.push(NodeKind::Input(name.clone()));
+            machine.give_input(name, node, kind);
+        }
         Ok(machine)
     }
 
@@ -118,12 +129,7 @@ impl<'p> Bench<'p> {
         options: Options,
         condition: Condition,
     ) -> Result<Trace> {
-        let mut machine = self.machine(self.schedule_of(condition.family))?;
-        for name in &rules.inputs {
-            let kind = crate::plan::input_kind(self.program, rules.run, name);
-            let node = machine.arith.nodes.push(NodeKind::Input(name.clone()));
-            machine.give_input(name, node, kind);
-        }
+        let mut machine = self.machine_for(rules, condition.family)?;
         let levels = levels(condition);
         let sampler = item(code, options, self.program);
         let start = machine.arith.nodes.push(NodeKind::Start);
@@ -361,6 +367,6 @@ pub(super) fn levels(condition: Condition) -> Vec<Rc<Level<f64>>> {
 }
 
 /// Whether an error is the rule's; one that says what the rule needs of a grid or a caller is not.
-fn is_fault(error: &Diagnostic) -> bool {
+pub(super) fn is_fault(error: &Diagnostic) -> bool {
     error.code != Code::E0505
 }

@@ -5,6 +5,7 @@
 //! run, before anybody makes one; what comes out is counted.
 
 mod conditions;
+mod control;
 mod counts;
 mod facts;
 mod finite;
@@ -116,6 +117,9 @@ fn report(context: &Context<'_>, item: ItemId, code: ItemRef, seen: &mut Seen) -
             if found.is_empty() {
                 let (faults, known) = finite::of_sampler(bench, sources, Subject { hir, id: item, code, rules });
                 (found, finite) = (faults, Some(known));
+            }
+            if found.is_empty() {
+                found = control::of(bench, hir, item, code, rules);
             }
             if found.is_empty() {
                 let (order, refused) = order::of(bench, hir, item, code, rules);

@@ -113,12 +113,14 @@ registry! {
     E0508 Error "no such level";
     E0509 Error "too much work";
     E0510 Error "unusable grid";
+    E0511 Error "adaptive run that leads nowhere";
     W0512 Warning "grid with another number of steps";
     W0513 Warning "model call that is never used";
     W0514 Warning "model call asked twice";
     W0515 Warning "noise on the clean level";
     W0516 Warning "history deeper than its reads";
     W0517 Warning "history carried across a jump";
+    W0518 Warning "picture that depends on its batch";
     E0520 Error "unusable tableau";
     E0521 Error "noise over no interval";
     // Tests.

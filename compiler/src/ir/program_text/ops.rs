@@ -54,7 +54,8 @@ pub(super) fn told(op: &Op) -> String {
         Op::History(index) | Op::Push(index) | Op::State(index) | Op::SetState(index) => format!(" {index}"),
         Op::None | Op::Operator(_) | Op::LevelOf | Op::List | Op::Table | Op::Index | Op::Yield => String::new(),
         Op::Each | Op::Integral | Op::If | Op::Apply | Op::Default | Op::RunGrid | Op::RunSchedule => String::new(),
-        Op::Forget | Op::Var | Op::Get | Op::Set | Op::Require | Op::Return => String::new(),
+        Op::Forget | Op::Var | Op::Get | Op::Set | Op::Return => String::new(),
+        Op::Require | Op::Estimate | Op::Accept => String::new(),
     }
 }
 
@@ -171,6 +172,8 @@ pub(super) fn op(word: &str, text: &mut Cursor) -> Result<Op, TextError> {
         "emit" => Op::Emit(text.name()?.into()),
         "require" => Op::Require,
         "measure" => Op::Measure(text.word("a measure", Measure::from_name)?),
+        "estimate" => Op::Estimate,
+        "accept" => Op::Accept,
         "return" => Op::Return,
         word => match Operator::from_name(word) {
             Some(operator) => Op::Operator(operator),

@@ -10,9 +10,10 @@ use samp_lang::source::{FileId, Span};
 
 use super::lex::{Cursor, Token};
 use super::{TextError, ops};
-use crate::hir::{Family, Slot};
+use crate::hir::{Coordinate, Family, Slot};
 use crate::ir::program::{
-    Block, Func, Function, Inst, ItemBody, ItemCode, PipelineCode, Program, RulesCode, Shape, SpanTag, Value, ValueInfo,
+    AdaptiveCode, Block, Func, Function, Inst, ItemBody, ItemCode, PipelineCode, Program, RulesCode, Shape, SpanTag,
+    Value, ValueInfo,
 };
 use crate::rate::Rate;
 use crate::types::ItemSort;
@@ -114,6 +115,7 @@ fn rules(text: &mut Cursor) -> Result<(Func, ItemBody), TextError> {
         only: Vec::new(),
         approximate: false,
         claims: Vec::new(),
+        adaptive: None,
     };
     while !text.sign('}') {
         rules_member(text, &mut rules)?;
@@ -138,6 +140,14 @@ fn rules_member(text: &mut Cursor, rules: &mut RulesCode) -> Result<(), TextErro
         rules.only.push(text.word("a family", Family::from_name)?);
     } else if text.keyword("approximate") {
         rules.approximate = true;
+    } else if text.keyword("adaptive") {
+        rules.adaptive = Some(AdaptiveCode {
+            span: SpanTag(NOWHERE),
+            per_sample: text.keyword("per_sample"),
+            over: text.word("a coordinate", Coordinate::from_name)?,
+            from: func(text)?,
+            control: func(text)?,
+        });
     } else if text.keyword("claim") {
         let kind = text.word("`order`, `weak_order` or `evals`", |word| match word {
             "order" => Some(ClaimKind::Order),

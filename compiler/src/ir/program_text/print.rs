@@ -7,7 +7,8 @@ use samp_lang::ast::ClaimKind;
 
 use super::ops::{name, told};
 use crate::ir::program::{
-    Block, Func, Function, Inst, ItemBody, ItemCode, ItemRef, PipelineCode, Program, RulesCode, Shape, Value, ValueInfo,
+    AdaptiveCode, Block, Func, Function, Inst, ItemBody, ItemCode, ItemRef, PipelineCode, Program, RulesCode, Shape,
+    Value, ValueInfo,
 };
 use crate::rate::Rate;
 
@@ -61,6 +62,10 @@ fn print_rules(out: &mut String, rules: &RulesCode) -> fmt::Result {
     }
     if rules.approximate {
         writeln!(out, "  approximate")?;
+    }
+    if let Some(AdaptiveCode { per_sample, over, from, control, .. }) = &rules.adaptive {
+        let each = if *per_sample { " per_sample" } else { "" };
+        writeln!(out, "  adaptive{each} {} {from} {control}", over.name())?;
     }
     for (kind, value, when) in &rules.claims {
         let when = when.map_or(String::new(), |when| format!(" when {when}"));

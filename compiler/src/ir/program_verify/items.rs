@@ -88,6 +88,10 @@ impl Part<'_> {
         for init in rules.states.iter().filter_map(|(_, init)| *init) {
             self.function("first value", init, &[], None)?;
         }
+        if let Some(adaptive) = &rules.adaptive {
+            self.options("first step length", adaptive.from, Shape::Real)?;
+            self.function("control", adaptive.control, &[Shape::Real; 2], Some(Shape::Real))?;
+        }
         for (_, value, when) in &rules.claims {
             self.options("claim", *value, Shape::Int)?;
             when.map_or(Ok(()), |when| self.options("condition", when, Shape::Bool))?;
@@ -119,6 +123,7 @@ pub(super) fn kept(program: &Program) -> Result {
     for item in program.items.values() {
         if let ItemBody::Rules(rules) = &item.body {
             declared.insert(rules.run, (rules.histories.len(), rules.states.len()));
+            declared.extend(rules.adaptive.iter().map(|adaptive| (adaptive.control, (0, rules.states.len()))));
         }
     }
     for (func, function) in &program.funcs {

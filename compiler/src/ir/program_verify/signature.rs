@@ -178,7 +178,8 @@ pub(super) fn signature(op: &Op) -> Signature {
         Op::Var | Op::Get => Signature { gives: Out::Same, ..value(&[Want::Any], Want::Any) },
         Op::Set => effect(&[Want::Any; 2]),
         Op::Emit(_) => effect(&[Want::Tensor]),
-        Op::Require => effect(&[BOOL]),
+        Op::Require | Op::Accept => effect(&[BOOL]),
+        Op::Estimate => Signature { blocks: Blocks::Plain, ..effect(&[]) },
         Op::Return => effect(&[Want::Any]),
     }
 }

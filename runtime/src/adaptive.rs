@@ -1,0 +1,227 @@
+//! Runs whose sampler finds its own steps.
+//!
+//! An attempt is planned when its step length is known, and followed like any plan. What the rule keeps goes from one
+//! attempt to the next as tensors; a rejected attempt gives back nothing. The error of a step is read from the device,
+//! which no other run does. Samples with steps of their own are parts of one run: each goes its own way, and they take
+//! turns, so a sample is the same in any batch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{DType, Tensor};
+use samp_compiler::backend::compile_all;
+use samp_compiler::compile::Failure;
+use samp_compiler::ir::kernel::KernelKey;
+use samp_compiler::ir::plan::{LevelRow, Plan};
+use samp_compiler::plan::adaptive::{Adaptive, ESTIMATE, Try, kept_name};
+use samp_lang::diag::Diagnostic;
+
+use crate::denoiser::{Call, Denoiser};
+use crate::device::DeviceKernel;
+use crate::error::Error;
+use crate::pipeline::Compiled;
+use crate::run::{Follow, RunOptions, Step};
+use crate::start::Start;
+
+/// A run under way.
+pub(crate) struct AdaptiveRun<'p, D> {
+    compiled: &'p Compiled,
+    denoiser: D,
+    options: RunOptions,
+    seed: u64,
+    parts: Vec<Part<'p>>,
+    kernels: HashMap<KernelKey, Arc<DeviceKernel>>,
+    emitted: Vec<(Arc<str>, Tensor)>,
+    steps: usize,
+}
+
+/// Samples that share their steps.
+struct Part<'p> {
+    way: Adaptive<'p>,
+    first_sample: u64,
+    /// The rows of the run's tensors, from and how many.
+    rows: (usize, usize),
+    x: Tensor,
+    kept: Vec<Tensor>,
+    arrived: bool,
+}
+
+/// What following a plan of one step gives.
+struct Followed {
+    x: Tensor,
+    emitted: Vec<(Arc<str>, Tensor)>,
+}
+
+impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
+    pub(crate) fn new(compiled: &'p Compiled, start: Start, denoiser: D, options: RunOptions) -> Result<Self, Error> {
+        let batch = start.x.dim(0)?;
+        let per_sample = compiled.way()?.is_some_and(|way| way.pace().per_sample);
+        let rows = if per_sample { (0..batch).map(|row| (row, 1)).collect() } else { vec![(0, batch)] };
+        let known = compiled.kernels.iter().map(|kernel| (kernel.artifact().kernel().key(), kernel.clone())).collect();
+        let seed = start.seed;
+        let mut run = AdaptiveRun {
+            compiled,
+            denoiser,
+            options,
+            seed,
+            parts: Vec::new(),
+            kernels: known,
+            emitted: Vec::new(),
+            steps: 0,
+        };
+        for rows in rows {
+            let part = run.part(&start, rows)?;
+            run.parts.push(part);
+        }
+        Ok(run)
+    }
+
+    fn part(&mut self, start: &Start, rows: (usize, usize)) -> Result<Part<'p>, Error> {
+        let Some(mut way) = self.compiled.way()? else { return Err(Error::NotAdaptive) };
+        let first_sample = start.first_sample + rows.0 as u64;
+        let x = start.x.narrow(0, rows.0, rows.1)?.contiguous()?;
+        let start = Start { x, unit: start.unit, seed: self.seed, first_sample };
+        let begun = way.start().map_err(|found| self.failure(*found))?;
+        let level = way.level().map_err(|found| self.failure(*found))?;
+        let x = match begun {
+            Some(plan) => self.follow(plan, start, &[], rows, 0)?.x,
+            None => start.first(level.sigma)?,
+        };
+        Ok(Part { way, first_sample, rows, x, kept: Vec::new(), arrived: false })
+    }
+
+    fn failure(&self, found: Diagnostic) -> Error {
+        let failure = Failure { diagnostics: vec![found], sources: self.compiled.sources().clone() };
+        Error::Program(Box::new(failure))
+    }
+
+    /// Goes on until every part has made a step that counts; gives nothing at the end.
+    pub(crate) fn advance(&mut self) -> Result<Option<Step>, Error> {
+        let mut stepped = false;
+        let mut parts = std::mem::take(&mut self.parts);
+        let done = parts.iter_mut().filter(|part| !part.arrived).try_for_each(|part| {
+            stepped |= self.step(part)?;
+            Ok::<(), Error>(())
+        });
+        self.parts = parts;
+        done?;
+        if !stepped {
+            return Ok(None);
+        }
+        self.steps += 1;
+        let progress = self.parts.iter_mut().map(|part| part.way.progress()).fold(1.0, f64::min);
+        Ok(Some(Step { index: self.steps - 1, of: None, progress, level: self.level()?, x: self.x()? }))
+    }
+
+    /// One step that counts; false if the part is at its end.
+    fn step(&mut self, part: &mut Part<'p>) -> Result<bool, Error> {
+        loop {
+            let proposed = part.way.propose().map_err(|found| self.failure(*found))?;
+            let Some(Try { planned, kept }) = proposed else {
+                part.arrived = true;
+                return Ok(false);
+            };
+            let start = Start { x: part.x.clone(), unit: false, seed: self.seed, first_sample: part.first_sample };
+            let index = part.way.steps() - 1;
+            let followed = self.follow(planned.plan, start, &part.kept, part.rows, index)?;
+            let error = largest_rms(told(&followed.emitted, ESTIMATE))?;
+            if part.way.judge(error).map_err(|found| self.failure(*found))? {
+                part.x = followed.x;
+                part.kept = (0..kept).filter_map(|place| told(&followed.emitted, &kept_name(place)).cloned()).collect();
+                let own = followed.emitted.into_iter().filter(|(name, _)| !name.starts_with('.'));
+                self.emitted.extend(own);
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Follows the plan of one step.
+    fn follow(
+        &mut self,
+        plan: Plan,
+        start: Start,
+        kept: &[Tensor],
+        rows: (usize, usize),
+        index: usize,
+    ) -> Result<Followed, Error> {
+        let kernels = self.compile(&plan)?;
+        let compiled = self.compiled.step(plan, kernels);
+        let narrow = |tensor: &Tensor| tensor.narrow(0, rows.0, rows.1)?.contiguous();
+        let mut inputs = HashMap::new();
+        for (name, tensor) in &self.options.inputs {
+            inputs.insert(name.clone(), narrow(tensor)?);
+        }
+        inputs.extend(kept.iter().enumerate().map(|(place, tensor)| (kept_name(place).to_string(), tensor.clone())));
+        let noise = match &self.options.noise {
+            Some(noise) => Some(noise.narrow(1, rows.0, rows.1)?.contiguous()?),
+            None => None,
+        };
+        let options = RunOptions { inputs, noise, ..self.options.clone() };
+        let denoiser = |x: &Tensor, call: &Call| self.denoiser.denoise(x, call);
+        let mut follow = Follow::new(&compiled, start, denoiser, options)?.part_of_a_run(index);
+        let mut x = None;
+        while let Some((_, reached)) = follow.advance()? {
+            x = Some(reached.copy()?);
+        }
+        let x = x.ok_or(Error::NotAdaptive)?;
+        Ok(Followed { x, emitted: follow.into_emitted() })
+    }
+
+    /// Kernels are compiled once, however often they are met.
+    fn compile(&mut self, plan: &Plan) -> Result<Vec<Arc<DeviceKernel>>, Error> {
+        let (engine, dtype) = (self.compiled.engine, self.compiled.dtype);
+        let known = &self.kernels;
+        let new: Vec<_> = plan.kernels.values().filter(|kernel| !known.contains_key(&kernel.key())).cloned().collect();
+        for (kernel, artifact) in new.iter().zip(compile_all(&new, engine, dtype)?) {
+            self.kernels.insert(kernel.key(), Arc::new(DeviceKernel::from(artifact)));
+        }
+        Ok(plan.kernels.values().filter_map(|kernel| self.kernels.get(&kernel.key()).cloned()).collect())
+    }
+
+    /// The noisiest level that a part is at.
+    fn level(&mut self) -> Result<LevelRow, Error> {
+        let mut noisiest: Option<LevelRow> = None;
+        for at in 0..self.parts.len() {
+            let level = self.parts[at].way.level().map_err(|found| self.failure(*found))?;
+            if noisiest.is_none_or(|known| level.lambda < known.lambda) {
+                noisiest = Some(level);
+            }
+        }
+        noisiest.ok_or(Error::NotAdaptive)
+    }
+
+    fn x(&self) -> Result<Tensor, Error> {
+        let parts: Vec<&Tensor> = self.parts.iter().map(|part| &part.x).collect();
+        match parts[..] {
+            [only] => Ok(only.copy()?),
+            _ => Ok(Tensor::cat(&parts, 0)?),
+        }
+    }
+
+    pub(crate) fn emitted(&self) -> &[(Arc<str>, Tensor)] {
+        &self.emitted
+    }
+
+    /// Steps that count and steps that were tried, of each part.
+    pub(crate) fn attempts(&self) -> Vec<(usize, usize)> {
+        self.parts.iter().map(|part| (part.way.steps(), part.way.attempts())).collect()
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Tensor, Error> {
+        while self.advance()?.is_some() {}
+        self.x()
+    }
+}
+
+fn told<'t>(emitted: &'t [(Arc<str>, Tensor)], name: &str) -> Option<&'t Tensor> {
+    emitted.iter().find(|(known, _)| **known == *name).map(|(_, tensor)| tensor)
+}
+
+/// The largest root mean square of a sample, summed in f64 in the order of its elements.
+fn largest_rms(estimate: Option<&Tensor>) -> Result<f64, Error> {
+    let estimate = estimate.ok_or(Error::NotAdaptive)?;
+    let rows = estimate.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+    let rms = |row: &Vec<f64>| (row.iter().map(|x| x * x).sum::<f64>() / row.len().max(1) as f64).sqrt();
+    // A NaN must not be lost.
+    Ok(rows.iter().map(rms).fold(0.0, |most, rms| if rms > most || rms.is_nan() { rms } else { most }))
+}
