@@ -9,7 +9,7 @@ use samp_compiler::arith::direct::Direct;
 use samp_compiler::backend::noise::{Sequence, fill_normal};
 use samp_compiler::compile::{self, Request};
 use samp_compiler::hir::{Coordinate, Slot};
-use samp_compiler::library::std_names;
+use samp_compiler::library::{std_names, std_planned_samplers};
 use samp_compiler::machine::{Machine, RunConfig};
 use samp_compiler::types::{ItemSort, Kind};
 use samp_runtime::analytic::Analytic;
@@ -159,7 +159,7 @@ fn samplers() -> Vec<String> {
         "unipc(order = 2, b = bh1)",
         "unipc(order = 4, corrector = false)",
     ];
-    std_names(ItemSort::Sampler).chain(with_options).map(str::to_owned).collect()
+    std_planned_samplers().chain(with_options).map(str::to_owned).collect()
 }
 
 fn cases() -> Vec<Case> {

@@ -368,6 +368,15 @@ pub fn std_names(sort: ItemSort) -> impl Iterator<Item = &'static str> {
         .filter_map(move |(path, _)| path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".samp"))
 }
 
+/// Samplers of the standard library whose steps the grid gives; the others find their own.
+pub fn std_planned_samplers() -> impl Iterator<Item = &'static str> {
+    let adaptive = |name: &&str| {
+        let text = samp_std::text(&format!("samplers/{name}.samp")).unwrap_or_default();
+        text.lines().any(|line| line.trim_start().starts_with("adaptive "))
+    };
+    std_names(ItemSort::Sampler).filter(move |name| !adaptive(name))
+}
+
 /// The path of a file named in another one, with `.` and `..` taken out.
 fn normal_path(from: &str, path: &str) -> String {
     if path.starts_with('/') {

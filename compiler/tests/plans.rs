@@ -4,9 +4,8 @@ use samp_compiler::compile::{Compiled, Request, compile};
 use samp_compiler::hir::Slot;
 use samp_compiler::ir::plan::{Fed, Plan, PlanOp, Target};
 use samp_compiler::ir::{plan_text, plan_verify};
-use samp_compiler::library::std_names;
+use samp_compiler::library::std_planned_samplers;
 use samp_compiler::machine::RunConfig;
-use samp_compiler::types::ItemSort;
 use samp_lang::diag::Code;
 
 /// A file of its own in place of the disk.
@@ -47,7 +46,7 @@ fn own(text: &str) -> Plan {
 
 #[test]
 fn every_sampler_has_a_valid_plan_that_reads_back() {
-    for sampler in std_names(ItemSort::Sampler) {
+    for sampler in std_planned_samplers() {
         for schedule in ["scaled_linear", "edm", "flow"] {
             for model in ["eps", "v", "flow", "x0", "edm"] {
                 let plan = plan_of(sampler, schedule, model);
@@ -78,7 +77,7 @@ fn launches_by_call(plan: &Plan) -> Vec<usize> {
 /// Guidance, conversions and the next call's input are all in the one kernel that follows a call.
 #[test]
 fn there_is_one_launch_for_each_call() {
-    for sampler in std_names(ItemSort::Sampler) {
+    for sampler in std_planned_samplers() {
         for guidance in ["plain", "cfg(scale = 3)"] {
             for cast in [false, true] {
                 let mut all = slots(sampler, "scaled_linear", "edm").to_vec();

@@ -2,16 +2,15 @@
 
 use candle_core::{DType, Device, Tensor};
 use samp_compiler::hir::Slot;
-use samp_compiler::library::std_names;
-use samp_compiler::types::ItemSort;
+use samp_compiler::library::std_planned_samplers;
 use samp_runtime::{Call, Compiled, Pipeline, RunOptions, Start};
 
 /// Samples and elements: an odd number of both, more than a block together.
 pub const SHAPE: (usize, usize) = (3, 411);
 
-/// Every sampler of the library.
+/// Every sampler of the library whose steps the grid gives.
 pub fn samplers() -> impl Iterator<Item = &'static str> {
-    std_names(ItemSort::Sampler)
+    std_planned_samplers()
 }
 
 /// A pipeline of five steps around a sampler.
