@@ -9,9 +9,9 @@ use samp_compiler::arith::direct::Direct;
 use samp_compiler::backend::noise::{Sequence, fill_normal};
 use samp_compiler::compile::{self, Request};
 use samp_compiler::hir::{Coordinate, Slot};
-use samp_compiler::library::{std_names, std_planned_samplers};
+use samp_compiler::library::std_planned_samplers;
 use samp_compiler::machine::{Machine, RunConfig};
-use samp_compiler::types::{ItemSort, Kind};
+use samp_compiler::types::Kind;
 use samp_runtime::analytic::Analytic;
 use samp_runtime::{
     Call, Compiled, Denoiser, Dtype, Engine, Error, GivenLevel, GivenLevels, Pipeline, RunOptions, Start,

@@ -115,7 +115,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         if self.trial.as_ref().is_none_or(|trial| trial.instance != self.at.instance) {
             return Ok(());
         }
-        let Value::Tensor(estimate) = self.value_of(frame, &inst.blocks[0])? else {
+        let Value::Tensor(estimate) = self.worth(frame, &inst.blocks[0])? else {
             return Err(internal(inst.span, "an estimate that is no tensor"));
         };
         match self.trial.as_mut().map(|trial| trial.estimate.replace(estimate.data)) {

@@ -64,7 +64,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// What a block without a `return` is worth.
-    pub(super) fn value_of(&mut self, frame: &mut Frame<A>, block: &Block) -> Result<Value<A>> {
+    pub(super) fn worth(&mut self, frame: &mut Frame<A>, block: &Block) -> Result<Value<A>> {
         match self.block(frame, block)? {
             Flow::Return(value) => Ok(value),
             Flow::Next => Ok(block.result.map_or(Value::None, |result| frame.get(result).clone())),
@@ -467,6 +467,8 @@ impl<'p, A: Arith> Machine<'p, A> {
         if let (true, Some(Value::Level(level))) = (level, args.get(1)) {
             tensor.level = Some(level.clone());
         }
+        self.ledger.cast_at_clean |=
+            kind == Kind::Sample && tensor.level.as_ref().is_some_and(|level| level.is_clean());
         let naming = self.naming(&tensor, span);
         tensor.data = self.arith.cast(&tensor.data, &naming);
         tensor.id = self.fresh_id();

@@ -20,6 +20,8 @@ pub struct Ledger {
     pub draws: Vec<Asked>,
     /// Reads of predictions that were made before the sample went back.
     pub stale: Vec<Stale>,
+    /// A sample at `clean` was cast, for a reason that is written.
+    pub cast_at_clean: bool,
 }
 
 /// A call or a draw.

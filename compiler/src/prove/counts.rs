@@ -184,12 +184,10 @@ impl Run {
         self.trace.ledger.calls.iter().map(|asked| asked.place).collect()
     }
 
-    /// Draws of the last step that stand in a sample at the clean level.
+    /// Draws of the last step that stand in a sample at the clean level, unless a cast says why.
     fn on_clean(&self) -> Vec<&Asked> {
-        let last = match (self.condition.to_clean, self.trace.tape.steps.last()) {
-            (true, Some(last)) => *last,
-            (true, None) | (false, _) => return Vec::new(),
-        };
+        let asked = self.condition.to_clean && !self.trace.ledger.cast_at_clean;
+        let Some(last) = self.trace.tape.steps.last().copied().filter(|_| asked) else { return Vec::new() };
         let mut work = vec![last];
         let mut seen = HashSet::new();
         let mut draws: Vec<&Asked> = Vec::new();
