@@ -185,6 +185,12 @@ pub enum Stage {
     Kernel,
     /// The kernels as Cranelift functions
     Clif,
+    /// The kernels as CUDA C++
+    Cuda,
+    /// The kernels as Metal's language
+    Msl,
+    /// The kernels as WGSL
+    Wgsl,
 }
 
 /// `sampc emit`.
@@ -196,9 +202,23 @@ pub struct EmitArgs {
     /// The stage
     #[arg(long, value_enum)]
     pub stage: Stage,
+    /// What the network takes and gives, in the texts for devices
+    #[arg(long, value_enum, default_value = "f32")]
+    pub network: NetworkArg,
     /// Other contents of the pipeline
     #[command(flatten)]
     pub slots: SlotArgs,
+}
+
+/// The dtype of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NetworkArg {
+    /// binary32
+    F32,
+    /// binary16
+    F16,
+    /// bfloat16
+    Bf16,
 }
 
 /// The dtype of the state.

@@ -26,7 +26,7 @@ const DEFAULTS: &[(Slot, &str)] =
 pub fn emit(args: &EmitArgs) -> Result<ExitCode, Failed> {
     let text = match args.stage {
         Stage::Ast | Stage::Hir | Stage::Program => of_file(args)?,
-        Stage::Plan | Stage::Kernel | Stage::Clif => of_run(args)?,
+        Stage::Plan | Stage::Kernel | Stage::Clif | Stage::Cuda | Stage::Msl | Stage::Wgsl => of_run(args)?,
     };
     print!("{text}");
     Ok(ExitCode::SUCCESS)
@@ -76,6 +76,7 @@ fn of_run(args: &EmitArgs) -> Result<String, Failed> {
     Ok(match args.stage {
         Stage::Plan => plan_text::print(&plan),
         Stage::Kernel => plan.kernels.values().map(|kernel| format!("{kernel}\n")).collect(),
+        Stage::Cuda | Stage::Msl | Stage::Wgsl => device_text::of_plan(args, &plan)?,
         _ => {
             let mut text = String::new();
             for kernel in plan.kernels.values() {
@@ -116,4 +117,63 @@ fn is_pipeline(name: &str, loader: &dyn Fn(&str) -> Result<String, String>) -> R
     let mut lib = Library::new(loader);
     let unit = lib.load(&path).map_err(|reason| Failed::Found(format!("cannot read `{path}`: {reason}")))?;
     Ok(lib.module(unit).items.iter().any(|item| item.kind.keyword() == "pipeline"))
+}
+
+#[cfg(feature = "cube")]
+mod device_text {
+    use samp_compiler::backend::cube::layout::{Extent, Room, Storage};
+    use samp_compiler::backend::cube::{CubeKernel, of_plan as kernels};
+    use samp_compiler::backend::{BackendError, cube};
+    use samp_compiler::ir::plan::Plan;
+
+    use super::{EmitArgs, Failed, Stage};
+    use crate::args::NetworkArg;
+
+    /// Whole vectors, as almost all latents are.
+    const EXTENT: Extent = Extent { samples: 1, elements: 4 * 64 * 64, room: Room::Aligned };
+
+    pub(super) fn of_plan(args: &EmitArgs, plan: &Plan) -> Result<String, Failed> {
+        let failed = |error: BackendError| Failed::Found(error.to_string());
+        let network = match args.network {
+            NetworkArg::F32 => Storage::F32,
+            NetworkArg::F16 => Storage::F16,
+            NetworkArg::Bf16 => Storage::Bf16,
+        };
+        let mut text = String::new();
+        for kernel in kernels(plan, network, EXTENT).map_err(failed)? {
+            let code = match args.stage {
+                Stage::Cuda => kernel.cuda().map_err(failed)?,
+                Stage::Msl => kernel.msl().map_err(failed)?,
+                _ => wgsl(&kernel)?,
+            };
+            text.push_str(&format!("// {}, {} threads a block\n{}\n\n", kernel.name(), cube::THREADS, code.trim_end()));
+        }
+        Ok(text)
+    }
+
+    #[cfg(feature = "wgpu")]
+    fn wgsl(kernel: &CubeKernel) -> Result<String, Failed> {
+        kernel.wgsl().map_err(|error| Failed::Found(error.to_string()))
+    }
+
+    #[cfg(not(feature = "wgpu"))]
+    fn wgsl(_: &CubeKernel) -> Result<String, Failed> {
+        Err(super::left_out("wgpu"))
+    }
+}
+
+#[cfg(not(feature = "cube"))]
+mod device_text {
+    use samp_compiler::ir::plan::Plan;
+
+    use super::{EmitArgs, Failed, Stage};
+
+    pub(super) fn of_plan(args: &EmitArgs, _: &Plan) -> Result<String, Failed> {
+        Err(super::left_out(if args.stage == Stage::Wgsl { "wgpu" } else { "cube" }))
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn left_out(feature: &str) -> Failed {
+    Failed::Found(format!("this stage is not in this build of `sampc`; build it with `--features {feature}`"))
 }

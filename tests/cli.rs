@@ -503,6 +503,29 @@ mod emitting {
         }
     }
 
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn every_device_s_text_is_shown() {
+        let desk = Desk::new();
+        for (stage, says) in [("cuda", "extern \"C\" __global__"), ("msl", "[[kernel]]"), ("wgsl", "@compute")] {
+            for network in ["f32", "f16", "bf16"] {
+                let args = ["emit", "dpmpp_2m_sde", "--stage", stage, "--network", network];
+                let text = desk.run(&args).well().out;
+                assert!(text.contains(says) && text.contains("samp_step_"), "{stage}:\n{text}");
+                assert_eq!(text, desk.run(&args).well().out, "{stage} is always the same");
+            }
+        }
+    }
+
+    #[cfg(not(feature = "cube"))]
+    #[test]
+    fn a_build_without_devices_names_the_feature() {
+        let desk = Desk::new();
+        for (stage, feature) in [("cuda", "cube"), ("msl", "cube"), ("wgsl", "wgpu")] {
+            desk.run(&["emit", "euler", "--stage", stage]).fails(1, &format!("build it with `--features {feature}`"));
+        }
+    }
+
     #[test]
     fn what_is_wrong_has_no_stage() {
         let desk = Desk::new();

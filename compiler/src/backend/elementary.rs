@@ -78,7 +78,7 @@ pub(super) fn exp<L: Lanes>(ctx: &mut L, x: &L::Float) -> L::Float {
 
     let (log2_e, rounder) = (ctx.f32(std::f32::consts::LOG2_E), ctx.f32(poly::ROUNDER));
     let shifted = ctx.fma(&x, &log2_e, &rounder);
-    let n = ctx.sub(&shifted, &rounder);
+    let (n_word, n) = whole(ctx, &shifted);
     let (high, low) = (ctx.f32(-poly::LN_2_HIGH), ctx.f32(-poly::LN_2_LOW));
     let r = ctx.fma(&n, &high, &x);
     let r = ctx.fma(&n, &low, &r);
@@ -89,13 +89,21 @@ pub(super) fn exp<L: Lanes>(ctx: &mut L, x: &L::Float) -> L::Float {
     let p = ctx.add(&p, &one);
 
     // 2^n in two factors: n goes from -150 to 128, beyond the exponents of f32.
-    let (n, zero) = (ctx.bits(&shifted), ctx.word(poly::ROUNDER.to_bits()));
-    let n = ctx.word_sub(&n, &zero);
-    let half = ctx.shift_right_signed(&n, 1);
-    let rest = ctx.word_sub(&n, &half);
+    let half = ctx.shift_right_signed(&n_word, 1);
+    let rest = ctx.word_sub(&n_word, &half);
     let (half, rest) = (power_of_two(ctx, &half), power_of_two(ctx, &rest));
     let y = ctx.mul(&p, &half);
     ctx.mul(&y, &rest)
+}
+
+/// The integer that was rounded to when [`ROUNDER`](poly::ROUNDER) was added, as a word and as a number.
+///
+/// Not by subtracting it again: a device's compiler may hold `x + c - c` for `x`.
+pub(super) fn whole<L: Lanes>(ctx: &mut L, shifted: &L::Float) -> (L::Word, L::Float) {
+    let (bits, zero) = (ctx.bits(shifted), ctx.word(poly::ROUNDER.to_bits()));
+    let word = ctx.word_sub(&bits, &zero);
+    let number = ctx.signed_to_float(&word);
+    (word, number)
 }
 
 /// `2^n` for integers `n` in the range of normal exponents.
@@ -218,7 +226,7 @@ fn sin_ahead<L: Lanes>(ctx: &mut L, x: &L::Float, ahead: u32) -> L::Float {
     let (per_right_angle, rounder) = (ctx.f32(std::f32::consts::FRAC_2_PI), ctx.f32(poly::ROUNDER));
     // `x` in right angles, to the nearest integer, plus `ROUNDER`.
     let shifted = ctx.fma(x, &per_right_angle, &rounder);
-    let n = ctx.sub(&shifted, &rounder);
+    let (_, n) = whole(ctx, &shifted);
     let mut y = x.clone();
     for part in poly::HALF_PI {
         let part = ctx.f32(-part);
@@ -241,7 +249,13 @@ fn sin_ahead<L: Lanes>(ctx: &mut L, x: &L::Float, ahead: u32) -> L::Float {
 
     let (bits, ahead) = (ctx.bits(&shifted), ctx.word(ahead));
     let quadrant = ctx.word_add(&bits, &ahead);
-    turned(ctx, &quadrant, &sin, &cos)
+    let y = turned(ctx, &quadrant, &sin, &cos);
+    let (magnitude, largest) = (ctx.abs(x), ctx.f32(f32::MAX));
+    let is_infinite = ctx.less(&largest, &magnitude);
+    let (bits, nan) = (ctx.bits(x), ctx.word(f32::NAN.to_bits()));
+    let nan = ctx.word_or(&bits, &nan);
+    let nan = ctx.floats(&nan);
+    ctx.select(is_infinite, &nan, &y)
 }
 
 /// The sine of an angle in this quadrant whose rest has the sine and cosine `sin` and `cos`: bit 0 of the quadrant

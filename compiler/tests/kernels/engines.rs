@@ -78,7 +78,7 @@ fn fused() -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn f32_is_the_interpreter_s(

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panic")]
 
+#[cfg(feature = "wgpu")]
+mod device;
 mod elementary;
 mod engines;
 mod launches;

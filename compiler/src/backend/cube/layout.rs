@@ -3,6 +3,7 @@
 use crate::backend::BackendError;
 use crate::backend::stored::Stored;
 use crate::ir::kernel::Kernel;
+use crate::ir::plan::{LaunchOp, Source, Target};
 
 /// The number type of a buffer in device memory: a [`Stored`] but `f64`. Arithmetic is in `f32` always; what is stored is rounded to nearest,
 /// ties to even.
@@ -145,6 +146,27 @@ impl Layout {
             stores: vec![StoreLayout::Own(storage); kernel.stores.len()],
             width: Width::One,
             counting: Counting::ByOne,
+        }
+    }
+
+    /// The layout of a plan's launch: a state in `f32` around a network of the type `network`, in place wherever a
+    /// buffer that is read is written.
+    pub fn of_launch(kernel: &Kernel, op: &LaunchOp, network: Storage) -> Layout {
+        let load = |source: &Source| match source {
+            Source::Output { .. } => network,
+            Source::Slot(_) | Source::Input(_) => Storage::F32,
+        };
+        let store = |target: &Target| match target {
+            Target::Feed(_) => StoreLayout::Own(network),
+            Target::Slot(slot) => {
+                let load = op.loads.iter().position(|load| *load == Source::Slot(*slot));
+                load.map_or(StoreLayout::Own(Storage::F32), StoreLayout::InPlace)
+            }
+        };
+        Layout {
+            loads: op.loads.iter().map(load).collect(),
+            stores: op.stores.iter().map(store).collect(),
+            ..Layout::uniform(kernel, Storage::F32)
         }
     }
 

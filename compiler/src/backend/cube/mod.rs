@@ -30,10 +30,11 @@ use std::sync::Arc;
 use cubecl::ir::{DeviceProperties, TargetProperties};
 
 use self::emit::{Definition, Dialect};
-use self::layout::Layout;
+use self::layout::{Extent, Layout, Storage};
 use super::BackendError;
 use crate::ir::kernel::Kernel;
 use crate::ir::kernel_verify::verify;
+use crate::ir::plan::{Plan, PlanOp};
 
 /// Threads of a block; blocks lie along one axis.
 pub const THREADS: u32 = 256;
@@ -89,6 +90,28 @@ impl CubeKernel {
             false => Ok(()),
         }
     }
+}
+
+/// The device functions of a plan, each once, in the order of their first launch.
+///
+/// # Errors
+///
+/// As [`CubeKernel::new`].
+pub fn of_plan(plan: &Plan, network: Storage, extent: Extent) -> Result<Vec<CubeKernel>, BackendError> {
+    let mut kernels: Vec<CubeKernel> = Vec::new();
+    for op in &plan.ops {
+        match op {
+            PlanOp::Launch(op) => {
+                let kernel = &plan.kernels[op.kernel];
+                let kernel = CubeKernel::new(kernel, Layout::of_launch(kernel, op, network).fitted(extent))?;
+                if kernels.iter().all(|known| known.name != kernel.name) {
+                    kernels.push(kernel);
+                }
+            }
+            PlanOp::Call(_) | PlanOp::Drop { .. } | PlanOp::Step { .. } | PlanOp::Emit { .. } => {}
+        }
+    }
+    Ok(kernels)
 }
 
 fn function_name(kernel: &Kernel, layout: &Layout) -> String {

@@ -58,7 +58,7 @@ pub(super) fn box_muller<N: Size>(ctx: &mut Vectors<'_, N>, a: &Word<N>, b: &Wor
     let (u, four, rounder) = (unit(ctx, b), ctx.f32(4.0), ctx.f32(poly::ROUNDER));
     let quarters = ctx.mul(&u, &four);
     let shifted = ctx.add(&quarters, &rounder);
-    let whole = ctx.sub(&shifted, &rounder);
+    let (_, whole) = elementary::whole(ctx, &shifted);
     let rest = ctx.sub(&quarters, &whole);
     let right_angle = ctx.f32(std::f32::consts::FRAC_PI_2);
     let y = ctx.mul(&rest, &right_angle);
@@ -127,4 +127,82 @@ pub(super) fn single<N: Size>(
     let odd = ctx.word_and(element, &one);
     let is_even = ctx.same(&odd, &zero);
     ctx.select(is_even, &cos, &sin)
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+#[expect(clippy::unwrap_used, reason = "tests fail by panic")]
+mod tests {
+    use std::sync::Arc;
+
+    use cubecl::device::Device;
+    use cubecl::ir::settings::{ExecutionMode, KernelSettings};
+    use cubecl::ir::{AddressType, DeviceProperties, ElemType};
+    use cubecl::wgpu::WgpuDeviceKind;
+
+    use super::*;
+    use crate::backend::noise;
+
+    const GROUPS: u32 = 4096;
+
+    /// The four words of the counters of [`GROUPS`] threads.
+    struct Words(Arc<DeviceProperties>);
+
+    impl Words {
+        fn settings() -> KernelSettings {
+            KernelSettings::new(*CubeDim::new_1d(256), ExecutionMode::Unchecked, AddressType::U32).kernel_name("words")
+        }
+    }
+
+    impl KernelMetadata for Words {
+        fn id(&self) -> KernelId {
+            KernelId::new::<Words>().cube_dim(Words::settings().cube_dim)
+        }
+
+        fn address_type(&self) -> ElemType {
+            AddressType::U32.unsigned_type()
+        }
+    }
+
+    impl CubeKernel for Words {
+        fn define(&self) -> KernelDefinition {
+            let mut builder = KernelBuilder::new(Words::settings());
+            builder.device_properties(&self.0);
+            let arg = BufferCompilationArg { inplace: None };
+            let mut buffer = <[Vector<u32, Const<4>>] as LaunchArg>::expand(&arg, &mut builder);
+            let mut word = || <u32 as LaunchArg>::expand(&Default::default(), &mut builder);
+            let (sample, seed, stream, draw) = (word(), [word(), word()], word(), word());
+            let scope = &builder.scope;
+            let thread = leaf::thread::expand(scope);
+            let mut ctx = Vectors::<Const<1>>::new(scope);
+            let (group, sample) = (ctx.splat(&thread), ctx.splat(&sample));
+            let source = Stream { seed: seed.each_ref(), stream: &stream, draw: &draw };
+            let [a, b, c, d] =
+                philox(&mut ctx, &group, &sample, &source).map(|word| leaf::lane::expand(scope, word, 0));
+            let words = leaf::four::expand(scope, a, b, c, d);
+            leaf::write::expand(scope, &mut buffer, thread, words);
+            builder.build()
+        }
+    }
+
+    #[test]
+    fn words_are_the_cpu_s() {
+        let client = Device::wgpu(WgpuDeviceKind::DefaultDevice).unwrap().client();
+        for (sample, seed, stream, draw) in [(0, 0, 0, 0), (5, 0x299f_31d0_a409_3822, 3, 7), (u32::MAX, u64::MAX, 1, 2)]
+        {
+            let handle = client.empty(GROUPS as usize * 16);
+            let mut launcher = KernelLauncher::new(Words::settings());
+            // SAFETY: the buffer has as many vectors as there are threads.
+            launcher.register_buffer(unsafe { BufferArg::from_raw_parts(handle.clone(), GROUPS as usize) }, 16);
+            for word in [sample, seed as u32, (seed >> 32) as u32, stream, draw] {
+                launcher.register_scalar(word);
+            }
+            launcher.launch(CubeCount::Static(GROUPS / 256, 1, 1), Words(client.properties_shared()), &client);
+            let bytes = client.read_one(handle).unwrap();
+            let word = |four: &[u8]| u32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+            let found: Vec<u32> = bytes.chunks_exact(4).map(word).collect();
+            for (group, found) in (0..GROUPS).zip(found.chunks_exact(4)) {
+                assert_eq!(found, noise::philox([group, draw, sample, stream], seed), "group {group}");
+            }
+        }
+    }
 }

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Compiles the CUDA text of the library's kernels with NVRTC, with neither a GPU nor a toolkit.
+
+    cargo build --release --features cube
+    python3 benches/gpu/nvrtc.py [--sampc target/release/sampc] [--libnvrtc PATH] [SAMPLER ...]
+
+Every kernel of every sampler, around networks in f32, f16 and bf16, for compute capabilities 8.0 and 9.0. Fails if a
+text does not compile, if a kernel spills or uses local memory, or if it reads or writes a buffer in less than 16 bytes
+at a time. Without --libnvrtc, NVRTC 13.0 is installed from its wheel into a folder of the system's temporary one: later
+versions write PTX that a driver for CUDA 13.0 refuses.
+"""
+
+import argparse
+import ctypes
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+WHEEL = "nvidia-cuda-nvrtc==13.0.88"
+ARCHITECTURES = ["80", "90"]
+# That of `backend::cube::CUDA_OPTIONS`.
+OPTIONS = ["--fmad=false"]
+
+
+def installed():
+    """The path of NVRTC, installed if need be."""
+    folder = os.path.join(tempfile.gettempdir(), "sampc-nvrtc-13.0.88")
+    pattern = os.path.join(folder, "nvidia", "cu13", "lib", "libnvrtc.so.*[0-9]")
+    if not glob.glob(pattern):
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", folder, WHEEL], check=True)
+    return glob.glob(pattern)[0]
+
+
+class Nvrtc:
+    """The few functions of NVRTC that are needed."""
+
+    def __init__(self, path):
+        # NVRTC opens its builtins by plain name.
+        for builtins in glob.glob(os.path.join(os.path.dirname(path), "libnvrtc-builtins.so.*[0-9]")):
+            ctypes.CDLL(builtins, mode=ctypes.RTLD_GLOBAL)
+        self.lib = ctypes.CDLL(path)
+
+    def compile(self, source, arch, *wanted):
+        """The log and the wanted outputs ("PTX", "CUBIN") of a text; exits if it does not compile."""
+        program = ctypes.c_void_p()
+        check(self.lib.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None))
+        options = [option.encode() for option in [f"--gpu-architecture={arch}", "--ptxas-options=-v", *OPTIONS]]
+        code = self.lib.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
+        log = self.get(program, "ProgramLog").decode(errors="replace").strip("\0\n")
+        if code != 0:
+            sys.exit(f"{arch}: {log}\n{source}")
+        outputs = [self.get(program, name) for name in wanted]
+        self.lib.nvrtcDestroyProgram(ctypes.byref(program))
+        return [log, *outputs]
+
+    def get(self, program, name):
+        size = ctypes.c_size_t()
+        check(getattr(self.lib, f"nvrtcGet{name}Size")(program, ctypes.byref(size)))
+        buffer = ctypes.create_string_buffer(size.value)
+        check(getattr(self.lib, f"nvrtcGet{name}")(program, buffer))
+        return buffer.raw
+
+
+def check(code):
+    if code != 0:
+        sys.exit(f"NVRTC answers {code}")
+
+
+def texts(sampc, samplers):
+    """Every kernel's name and text, each once."""
+    found = {}
+    for sampler in samplers:
+        for network in ["f32", "f16", "bf16"]:
+            for guidance in [[], ["--guidance", "cfg(scale = 3)"]]:
+                command = [sampc, "emit", sampler, "--stage", "cuda", "--network", network, *guidance]
+                text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                for part in re.split(r"^(?=// samp_)", text, flags=re.M)[1:]:
+                    found[re.match(r"// (\w+)", part)[1]] = part
+    return found
+
+
+def narrow_accesses(ptx):
+    """Reads and writes of buffers that move less than 16 bytes."""
+    accesses = re.findall(r"\b(?:ld|st)\.global(?:\.nc)?\S*", ptx)
+    wide = re.compile(r"\.v4\.[bfus]32$|\.v2\.[bfus]64$")
+    return len(accesses), [access for access in accesses if not wide.search(access)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sampc", default="target/release/sampc")
+    parser.add_argument("--libnvrtc")
+    parser.add_argument("samplers", nargs="*")
+    args = parser.parse_args()
+    samplers = args.samplers
+    if not samplers:
+        listed = subprocess.run([args.sampc, "list", "samplers", "--format", "json"], check=True, capture_output=True)
+        samplers = [row["name"] for row in json.loads(listed.stdout)]
+    nvrtc = Nvrtc(args.libnvrtc or installed())
+    kernels = texts(args.sampc, samplers)
+    if not kernels:
+        sys.exit("no kernel to compile")
+    worst, failed = {}, []
+    for arch in ARCHITECTURES:
+        registers, accesses, start = 0, 0, time.time()
+        for name, text in sorted(kernels.items()):
+            _, ptx = nvrtc.compile(text, f"compute_{arch}", "PTX")
+            log, _ = nvrtc.compile(text, f"sm_{arch}", "CUBIN")
+            used = [int(number) for number in re.findall(r"Used (\d+) registers", log)]
+            lost = [int(number) for number in re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", log)]
+            n_accesses, narrow = narrow_accesses(ptx.decode(errors="replace"))
+            if not used or any(lost) or narrow or n_accesses == 0:
+                failed.append(f"{name} sm_{arch}: {narrow or log}")
+            registers, accesses = max([registers, *used]), accesses + n_accesses
+        seconds = time.time() - start
+        print(f"sm_{arch}: {len(kernels)} kernels of {len(samplers)} samplers, {accesses} accesses of 16 bytes, "
+              f"at most {registers} registers, {seconds / len(kernels) / 2 * 1000:.0f} ms a compilation")
+    if failed:
+        sys.exit("\n".join(failed))
+    print("no narrow access, no spill, no local memory")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+//! The texts of the library's kernels for devices: the same in every build, and under our own names.
+
+#![cfg(feature = "wgpu")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panic")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use samp_compiler::backend::cube::layout::{Extent, Layout, Room, Storage, StoreLayout, Width};
+use samp_compiler::backend::cube::{CubeKernel, of_plan};
+use samp_compiler::compile::{Request, compile};
+use samp_compiler::hir::Slot;
+use samp_compiler::ir::kernel_text::parse_kernel;
+use samp_compiler::library::std_names;
+use samp_compiler::machine::RunConfig;
+use samp_compiler::types::ItemSort;
+
+const EXTENT: Extent = Extent { samples: 1, elements: 4 * 64 * 64, room: Room::Aligned };
+
+fn kernels(sampler: &str, network: Storage) -> Vec<CubeKernel> {
+    let slots = [
+        (Slot::Schedule, "scaled_linear"),
+        (Slot::Grid, "karras"),
+        (Slot::Model, "eps"),
+        (Slot::Sampler, sampler),
+        (Slot::Steps, "4"),
+        (Slot::Guidance, "cfg(scale = 3)"),
+    ];
+    let slots = slots.iter().map(|(slot, value)| (*slot, (*value).to_owned())).collect();
+    let loader = |_: &str| Err("there is no file".to_owned());
+    let compiled = compile(&Request { pipeline: None, slots, sets: Vec::new() }, &loader);
+    let compiled = compiled.unwrap_or_else(|failure| panic!("{sampler}: {failure}"));
+    let plan = compiled.plan(&RunConfig::default()).unwrap_or_else(|failure| panic!("{sampler}: {failure}")).plan;
+    of_plan(&plan, network, EXTENT).unwrap()
+}
+
+/// An Euler step in each width: the whole text, to be read.
+#[test]
+fn texts_to_read() {
+    let kernel = parse_kernel(
+        "kernel readable (loads 2, scalars 2, noises 0) {
+  v0 = load 0
+  v1 = scalar 0
+  v2 = mul v1 v0
+  v3 = scalar 1
+  v4 = load 1
+  v5 = fma v3 v4 v2
+  store 0 v5
+  store 1 v5
+}",
+    )
+    .unwrap();
+    let mut layout = Layout::uniform(&kernel, Storage::F32);
+    layout.stores[0] = StoreLayout::InPlace(0);
+    let wide = CubeKernel::new(&kernel, layout.clone().fitted(EXTENT)).unwrap();
+    insta::assert_snapshot!("readable_f32_cuda", wide.cuda().unwrap());
+    insta::assert_snapshot!("readable_f32_wgsl", wide.wgsl().unwrap());
+    insta::assert_snapshot!("readable_f32_msl", wide.msl().unwrap());
+    layout.loads[1] = Storage::F16;
+    layout.stores[1] = StoreLayout::Own(Storage::Bf16);
+    let mixed = CubeKernel::new(&kernel, layout.clone().fitted(EXTENT)).unwrap();
+    assert_eq!(mixed.layout().width, Width::Eight);
+    insta::assert_snapshot!("readable_mixed_cuda", mixed.cuda().unwrap());
+    let single = CubeKernel::new(&kernel, layout.fitted(Extent { elements: 7, ..EXTENT })).unwrap();
+    assert_eq!(single.layout().width, Width::One);
+    insta::assert_snapshot!("readable_single_cuda", single.cuda().unwrap());
+}
+
+/// Names and digests of the texts of the whole library: what changes one of them shows here.
+#[test]
+fn texts_of_the_library() {
+    let mut rows = BTreeMap::new();
+    for sampler in std_names(ItemSort::Sampler) {
+        for network in Storage::ALL {
+            for kernel in kernels(sampler, network) {
+                let (cuda, wgsl) = (kernel.cuda().unwrap(), kernel.wgsl().unwrap());
+                assert!(cuda.contains(&format!(" {}(", kernel.name())), "{cuda}");
+                assert!(wgsl.contains(&format!("fn {}(", kernel.name())), "{wgsl}");
+                let row = format!("cuda {:016x} wgsl {:016x}", digest(&cuda), digest(&wgsl));
+                let known = rows.insert(kernel.name().to_owned(), row.clone());
+                assert!(known.is_none_or(|known| known == row), "{} has two texts", kernel.name());
+            }
+        }
+    }
+    let mut table = String::new();
+    for (name, row) in &rows {
+        writeln!(table, "{name} {row}").unwrap();
+    }
+    insta::assert_snapshot!("library", table);
+}
+
+/// Noise, polynomials and 16-bit numbers need no header.
+#[test]
+fn cuda_texts_include_nothing() {
+    for network in Storage::ALL {
+        for kernel in kernels("dpmpp_2m_sde", network) {
+            assert!(!kernel.cuda().unwrap().contains("#include"));
+        }
+    }
+}
+
+/// FNV-1a.
+fn digest(text: &str) -> u64 {
+    let mix = |digest: u64, byte: u8| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
+}

@@ -1,0 +1,9 @@
+//! cubecl's kernels on an adapter of this machine, against the interpreter.
+
+mod bench;
+mod bounds;
+mod elementary;
+mod launches;
+mod random;
+mod samplers;
+mod storage;
