@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
 """Compiles the CUDA text of the library's kernels with NVRTC, with neither a GPU nor a toolkit.
 
-    cargo build --release --features cube
-    python3 benches/gpu/nvrtc.py [--sampc target/release/sampc] [--libnvrtc PATH] [SAMPLER ...]
+    cargo run --release -p samp-compiler --features cube --example cuda_texts -- FOLDER
+    python3 benches/gpu/nvrtc.py FOLDER [--libnvrtc PATH]
 
 Every kernel of every sampler, around networks in f32, f16 and bf16, for compute capabilities 8.0 and 9.0. Fails if a
-text does not compile, if a kernel spills or uses local memory, or if it reads or writes a buffer in less than 16 bytes
-at a time. Without --libnvrtc, NVRTC 13.0 is installed from its wheel into a folder of the system's temporary one: later
-versions write PTX that a driver for CUDA 13.0 refuses.
+text does not compile, if a kernel spills or uses local memory, or if one of FOLDER/wide reads or writes a buffer in
+less than 16 bytes at a time. Without --libnvrtc, NVRTC 13.0 is installed from its wheel into a folder of the system's
+temporary one: later versions write PTX that a driver for CUDA 13.0 refuses.
 """
 
 import argparse
 import ctypes
 import glob
-import json
 import os
 import re
 import subprocess
@@ -71,17 +70,9 @@ def check(code):
         sys.exit(f"NVRTC answers {code}")
 
 
-def texts(sampc, samplers):
-    """Every kernel's name and text, each once."""
-    found = {}
-    for sampler in samplers:
-        for network in ["f32", "f16", "bf16"]:
-            for guidance in [[], ["--guidance", "cfg(scale = 3)"]]:
-                command = [sampc, "emit", sampler, "--stage", "cuda", "--network", network, *guidance]
-                text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                for part in re.split(r"^(?=// samp_)", text, flags=re.M)[1:]:
-                    found[re.match(r"// (\w+)", part)[1]] = part
-    return found
+def texts(folder):
+    """Every text by its path."""
+    return {path: open(path).read() for path in sorted(glob.glob(os.path.join(folder, "*", "*.cu")))}
 
 
 def narrow_accesses(ptx):
@@ -93,32 +84,31 @@ def narrow_accesses(ptx):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sampc", default="target/release/sampc")
+    parser.add_argument("folder")
     parser.add_argument("--libnvrtc")
-    parser.add_argument("samplers", nargs="*")
     args = parser.parse_args()
-    samplers = args.samplers
-    if not samplers:
-        listed = subprocess.run([args.sampc, "list", "samplers", "--format", "json"], check=True, capture_output=True)
-        samplers = [row["name"] for row in json.loads(listed.stdout)]
-    nvrtc = Nvrtc(args.libnvrtc or installed())
-    kernels = texts(args.sampc, samplers)
+    kernels = texts(args.folder)
     if not kernels:
-        sys.exit("no kernel to compile")
-    worst, failed = {}, []
+        sys.exit(f"no text in {args.folder}")
+    nvrtc = Nvrtc(args.libnvrtc or installed())
+    failed = []
     for arch in ARCHITECTURES:
         registers, accesses, start = 0, 0, time.time()
-        for name, text in sorted(kernels.items()):
+        for name, text in kernels.items():
             _, ptx = nvrtc.compile(text, f"compute_{arch}", "PTX")
             log, _ = nvrtc.compile(text, f"sm_{arch}", "CUBIN")
             used = [int(number) for number in re.findall(r"Used (\d+) registers", log)]
             lost = [int(number) for number in re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", log)]
             n_accesses, narrow = narrow_accesses(ptx.decode(errors="replace"))
+            if f"{os.sep}wide{os.sep}" not in name:
+                n_accesses, narrow = 1, []
+            else:
+                accesses += n_accesses
             if not used or any(lost) or narrow or n_accesses == 0:
                 failed.append(f"{name} sm_{arch}: {narrow or log}")
-            registers, accesses = max([registers, *used]), accesses + n_accesses
+            registers = max([registers, *used])
         seconds = time.time() - start
-        print(f"sm_{arch}: {len(kernels)} kernels of {len(samplers)} samplers, {accesses} accesses of 16 bytes, "
+        print(f"sm_{arch}: {len(kernels)} kernels, {accesses} accesses of 16 bytes, "
               f"at most {registers} registers, {seconds / len(kernels) / 2 * 1000:.0f} ms a compilation")
     if failed:
         sys.exit("\n".join(failed))
