@@ -9,9 +9,8 @@ use samp_compiler::backend::cube::layout::{Extent, Room, Storage};
 use samp_compiler::backend::cube::of_plan;
 use samp_compiler::compile::{Request, compile};
 use samp_compiler::hir::Slot;
-use samp_compiler::library::std_names;
+use samp_compiler::library::std_planned_samplers;
 use samp_compiler::machine::RunConfig;
-use samp_compiler::types::ItemSort;
 
 /// Whole vectors, and counts that allow none.
 const EXTENTS: [(&str, Extent); 2] = [
@@ -21,7 +20,7 @@ const EXTENTS: [(&str, Extent); 2] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("expected a folder")?;
-    for sampler in std_names(ItemSort::Sampler) {
+    for sampler in std_planned_samplers() {
         for guidance in [None, Some("cfg(scale = 3)")] {
             write(sampler, guidance, Path::new(&folder))?;
         }

@@ -11,9 +11,8 @@ use samp_compiler::backend::cube::{CubeKernel, of_plan};
 use samp_compiler::compile::{Request, compile};
 use samp_compiler::hir::Slot;
 use samp_compiler::ir::kernel_text::parse_kernel;
-use samp_compiler::library::std_names;
+use samp_compiler::library::std_planned_samplers;
 use samp_compiler::machine::RunConfig;
-use samp_compiler::types::ItemSort;
 
 const EXTENT: Extent = Extent { samples: 1, elements: 4 * 64 * 64, room: Room::Aligned };
 
@@ -91,7 +90,7 @@ fn texts_of_samplers() {
 #[test]
 fn names_and_texts_of_the_library_are_one_to_one() {
     let mut known = BTreeMap::new();
-    for sampler in std_names(ItemSort::Sampler) {
+    for sampler in std_planned_samplers() {
         for network in Storage::ALL {
             for kernel in kernels(sampler, network) {
                 let (cuda, wgsl) = (kernel.cuda().unwrap(), kernel.wgsl().unwrap());

@@ -8,9 +8,8 @@ use samp_compiler::backend::noise::{Sequence, fill_normal};
 use samp_compiler::compile::{Request, compile};
 use samp_compiler::hir::Slot;
 use samp_compiler::ir::plan::{Fed, LaunchOp, Plan, PlanOp, Source, Target};
-use samp_compiler::library::std_names;
+use samp_compiler::library::std_planned_samplers;
 use samp_compiler::machine::RunConfig;
-use samp_compiler::types::ItemSort;
 
 use super::bench;
 use super::bounds::{self, Bound, NOISE_BUDGET};
@@ -143,7 +142,7 @@ fn follow(plan: &Plan, samples: usize, elements: usize, network: Storage, name: 
 
 #[test]
 fn every_sampler_keeps_the_bounds() {
-    for sampler in std_names(ItemSort::Sampler) {
+    for sampler in std_planned_samplers() {
         follow(&plan(sampler, "eps", false), 2, 12, Storage::F32, sampler);
         follow(&plan(sampler, "v", true), 2, 9, Storage::Bf16, sampler);
     }
