@@ -26,7 +26,7 @@ say() { printf '== %s (%ss)\n' "$*" "$SECONDS"; }
 
 # The unpacked registry source of a crate.
 crate() {
-  (cd "$root" && cargo metadata -q --format-version 1 --features samp-runtime/cuda) | python3 -c '
+  (cd "$root" && cargo metadata -q --format-version 1 --filter-platform x86_64-unknown-linux-gnu --features samp-runtime/cuda) | python3 -c '
 import json, os, sys
 print(*[os.path.dirname(p["manifest_path"]) for p in json.load(sys.stdin)["packages"] if p["name"] == sys.argv[1]])' "$1"
 }

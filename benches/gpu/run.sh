@@ -5,12 +5,13 @@ set -uo pipefail
 cd "$(dirname "$0")"
 out=${1:-${OUT:-.}}
 mkdir -p "$out"
-[ -x samp-gpu ] || { xz -dkf samp-gpu.xz && chmod +x samp-gpu; }
+[ -x samp-gpu ] || xz -dkf samp-gpu.xz || python3 -c 'import lzma; open("samp-gpu", "wb").write(lzma.open("samp-gpu.xz").read())'
+chmod +x samp-gpu
 # libnvrtc, libcublas and libcurand of PyTorch's wheels, where the machine has no toolkit of its own.
 wheels=$(python3 -c 'import glob, nvidia; print(":".join(glob.glob(list(nvidia.__path__)[0] + "/cu13/lib")))' 2>/dev/null || true)
 export LD_LIBRARY_PATH=${wheels:+$wheels:}${LD_LIBRARY_PATH:-}
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || true
-timeout 200 python3 torch_step.py > "$out/torch.json" || { echo "PyTorch is left out"; rm -f "$out/torch.json"; }
+timeout 150 python3 torch_step.py > "$out/torch.json" || { echo "PyTorch is left out"; rm -f "$out/torch.json"; }
 torch=()
 [ -s "$out/torch.json" ] && torch=(--torch "$out/torch.json")
-timeout 300 ./samp-gpu cuda --out "$out" "${torch[@]}"
+timeout 340 ./samp-gpu cuda --out "$out" "${torch[@]}"

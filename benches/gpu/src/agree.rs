@@ -112,7 +112,8 @@ pub(crate) fn operations(config: &Config) -> Result<Part> {
     let mut worst = Map::new();
     for op in Op::ALL.iter().copied() {
         let (mut far_op, mut far_noise) = (0, 0);
-        for n in [0, 1, 2, 3] {
+        // How parameters lie does not depend on the operation.
+        for n in if op == Op::Add { 0..=5 } else { 1..=1 } {
             let artifact = |engine| -> Result<Artifact> { Ok(compile(&kernel_of(op, n), engine, Dtype::F32)?) };
             let kernel = DeviceKernel::from(artifact(Engine::best())?);
             for shape in SHAPES {

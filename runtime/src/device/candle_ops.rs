@@ -12,7 +12,8 @@ use std::collections::HashSet;
 use candle_core::{DType, Device, Tensor};
 use samp_compiler::backend::element::Element;
 use samp_compiler::backend::launch::{self, LaunchError};
-use samp_compiler::backend::noise::{Sequence, fill_normal};
+use samp_compiler::backend::noise::Sequence;
+use samp_compiler::backend::path::Term;
 use samp_compiler::backend::stored::Stored;
 use samp_compiler::backend::{Artifact, Dtype};
 use samp_compiler::ir::kernel::Inst;
@@ -75,20 +76,10 @@ fn launch_typed<T: Element>(
             Inst::Const(number) => Value::Scalar(T::from_f64(*number)),
             Inst::Noise(slot) => Value::Tensor(match launch.draws[*slot as usize] {
                 TensorDraw::Given(tensor) => tensor.clone(),
-                TensorDraw::Generated { stream, draw } => normals(launch, stores, stream, draw)?.to_dtype(compute)?,
-                TensorDraw::Path(terms) => {
-                    let mut sum: Option<Tensor> = None;
-                    for term in terms {
-                        let normals = normals(launch, stores, term.stream, term.draw)?.to_dtype(compute)?;
-                        let part = normals.affine(term.factor, 0.0)?;
-                        sum = Some(match sum {
-                            Some(sum) => (sum + part)?,
-                            None => part,
-                        });
-                    }
-                    // A path has terms wherever it has an interval.
-                    sum.map_or_else(|| full(T::default(), &Device::Cpu), Ok)?
+                TensorDraw::Generated { stream, draw } => {
+                    noise::<T>(launch, stores, &[Term { stream, draw, factor: 1.0 }])?
                 }
+                TensorDraw::Path(terms) => noise::<T>(launch, stores, terms)?,
             }),
             Inst::Apply { op, args } => {
                 let args: Vec<Value<T>> =
@@ -119,29 +110,45 @@ fn write(store: &Tensor, value: &Tensor) -> candle_core::Result<()> {
     store.slice_set(&value, 0, 0)
 }
 
-/// The normals of a draw, made on the host.
-fn normals(launch: &TensorLaunch<'_>, stores: &[&Tensor], stream: u32, draw: u32) -> Result<Tensor, DeviceError> {
+/// A sum of multiples of normals, made on the host as the CPU makes it.
+pub(super) fn noise<T: Element>(
+    launch: &TensorLaunch<'_>,
+    stores: &[&Tensor],
+    terms: &[Term],
+) -> Result<Tensor, DeviceError> {
     let (samples, elements) = operands::samples(stores);
-    let mut numbers = vec![0f32; samples * elements];
+    let TensorLaunch { seed, first_sample, .. } = *launch;
+    let mut numbers = vec![T::default(); samples * elements];
+    let mut normals = vec![T::default(); elements];
     for (row, numbers) in numbers.chunks_mut(elements.max(1)).enumerate() {
-        let sample = u32::try_from(launch.first_sample + row as u64).map_err(|_| {
-            let TensorLaunch { first_sample, .. } = *launch;
-            LaunchError::TooLarge { first_sample, samples, elements }
+        let sample = u32::try_from(first_sample + row as u64).map_err(|_| LaunchError::TooLarge {
+            first_sample,
+            samples,
+            elements,
         })?;
-        fill_normal(numbers, Sequence { seed: launch.seed, stream, draw, sample });
+        let sequence = |term: &Term| Sequence { seed, stream: term.stream, draw: term.draw, sample };
+        match terms {
+            [term] if term.factor == 1.0 => T::fill_normal(numbers, sequence(term), 0),
+            terms => terms.iter().for_each(|term| {
+                T::fill_normal(&mut normals, sequence(term), 0);
+                T::add_multiple(numbers, T::from_f64(term.factor), &normals);
+            }),
+        }
     }
-    let (shape, device) =
-        stores.first().map_or_else(|| ((1, 1).into(), Device::Cpu), |s| (s.shape().clone(), s.device().clone()));
-    Ok(Tensor::from_vec(numbers, shape, &device)?)
+    let Some(store) = stores.first() else { return Ok(full(T::default(), &Device::Cpu)?) };
+    let (shape, device) = (store.shape(), store.device());
+    Ok(match T::DTYPE {
+        Dtype::F32 => Tensor::from_vec(numbers.into_iter().map(T::to_f32).collect::<Vec<_>>(), shape, device)?,
+        Dtype::F64 => Tensor::from_vec(numbers.into_iter().map(T::to_f64).collect::<Vec<_>>(), shape, device)?,
+    })
 }
 
 /// A tensor of one number.
 fn full<T: Element>(number: T, device: &Device) -> candle_core::Result<Tensor> {
-    let tensor = match T::DTYPE {
+    match T::DTYPE {
         Dtype::F32 => Tensor::full(number.to_f32(), (), device),
         Dtype::F64 => Tensor::full(number.to_f64(), (), device),
-    };
-    tensor
+    }
 }
 
 fn apply<T: Element>(op: Op, args: &[Value<T>]) -> candle_core::Result<Value<T>> {

@@ -1,14 +1,16 @@
 //! Launches as the cubecl backend wants them: how the tensors of a launch lie, and the parameters by value.
 
+use candle_core::Tensor;
+use samp_compiler::backend::Dtype;
 use samp_compiler::backend::cube::launch::GridLaunch;
 use samp_compiler::backend::cube::layout::{Counting, Extent, Layout, NoiseLayout, Room, Storage, StoreLayout, Width};
 use samp_compiler::backend::stored::Stored;
 
 use super::operands::{Operand, stored};
-use super::{Role, TensorDraw, TensorLaunch};
+use super::{DeviceError, Role, TensorDraw, TensorLaunch, candle_ops};
 
 /// The layout of a launch on checked operands, or nothing for what device functions do not do: numbers in f64, two
-/// loads in the place of one store, and increments of a Brownian path.
+/// loads in the place of one store, and increments of a Brownian path that are not given.
 pub(super) fn layout(operands: &[Operand<'_>], launch: &TensorLaunch<'_>, extent: Extent) -> Option<Layout> {
     let mut loads = Vec::new();
     let mut stores = Vec::new();
@@ -39,6 +41,24 @@ pub(super) fn layout(operands: &[Operand<'_>], launch: &TensorLaunch<'_>, extent
     let noises = noises.collect::<Option<Vec<_>>>()?;
     let layout = Layout { loads, noises, stores, width: Width::One, counting: Counting::ByOne };
     Some(layout.fitted(extent))
+}
+
+/// A launch with increments of the Brownian path as given noise: device functions make single draws alone. They are
+/// made on the host, as the CPU makes them, and sent to the device. In f64 there are no device functions.
+pub(super) fn with_paths_given(
+    compute: Dtype,
+    launch: &TensorLaunch<'_>,
+    stores: &[&Tensor],
+    then: impl Fn(&TensorLaunch<'_>) -> Result<(), DeviceError>,
+) -> Result<(), DeviceError> {
+    let paths = launch.draws.iter().map(|draw| match draw {
+        TensorDraw::Path(terms) if compute == Dtype::F32 => candle_ops::noise::<f32>(launch, stores, terms).map(Some),
+        TensorDraw::Path(_) | TensorDraw::Generated { .. } | TensorDraw::Given(_) => Ok(None),
+    });
+    let paths = paths.collect::<Result<Vec<_>, _>>()?;
+    let draws = launch.draws.iter().zip(&paths).map(|(draw, path)| path.as_ref().map_or(*draw, TensorDraw::Given));
+    let draws: Vec<TensorDraw<'_>> = draws.collect();
+    then(&TensorLaunch { draws: &draws, ..*launch })
 }
 
 /// What is known of the operands' memory, if their storages start at multiples of 16 bytes.

@@ -1,7 +1,7 @@
 //! Devices: compiled kernels on candle tensors.
 //!
-//! A device takes an artifact, a [`TensorLaunch`] and tensors, and writes the kernel's
-//! outputs into tensors that the caller owns. It allocates no tensor and copies none.
+//! A device takes a kernel, a [`TensorLaunch`] and tensors, and writes the kernel's outputs into
+//! tensors that the caller owns. The CPU and CUDA devices allocate no tensor and copy none.
 //! The first dimension of a tensor counts samples; the rest are the elements of one.
 
 pub mod candle_ops;
@@ -79,14 +79,18 @@ impl DeviceKernel {
         match (on, device) {
             (On::Tensors, Device::Cpu) => cpu::launch(&self.artifact, launch, loads, stores),
             #[cfg(feature = "cuda")]
-            (On::Tensors, Device::Cuda(_)) => cuda::launch(&self.cuda, &self.artifact, launch, loads, stores),
+            (On::Tensors, Device::Cuda(_)) => cube::with_paths_given(self.artifact.dtype(), launch, stores, |launch| {
+                cuda::launch(&self.cuda, &self.artifact, launch, loads, stores)
+            }),
             #[cfg(not(feature = "cuda"))]
             (On::Tensors, Device::Cuda(_)) => candle_ops::launch(&self.artifact, launch, loads, stores),
             (On::Tensors, Device::Metal(_)) | (On::CandleOps, _) => {
                 candle_ops::launch(&self.artifact, launch, loads, stores)
             }
             #[cfg(feature = "wgpu")]
-            (On::Wgpu, _) => wgpu::launch(&self.wgpu, &self.artifact, launch, loads, stores),
+            (On::Wgpu, _) => cube::with_paths_given(self.artifact.dtype(), launch, stores, |launch| {
+                wgpu::launch(&self.wgpu, &self.artifact, launch, loads, stores)
+            }),
         }
     }
 }
