@@ -202,7 +202,7 @@ pub struct EmitArgs {
     /// The stage
     #[arg(long, value_enum)]
     pub stage: Stage,
-    /// What the network takes and gives, in the texts for devices
+    /// What the network takes and gives, in plans and in texts for devices
     #[arg(long, value_enum, default_value = "f32")]
     pub network: NetworkArg,
     /// Other contents of the pipeline

@@ -14,7 +14,7 @@ use samp_compiler::machine::RunConfig;
 use samp_compiler::types::ItemSort;
 use samp_compiler::{hir_text, plan};
 
-use crate::args::{EmitArgs, SlotArgs, Stage};
+use crate::args::{EmitArgs, NetworkArg, SlotArgs, Stage};
 use crate::report::Failed;
 use crate::request;
 
@@ -71,7 +71,8 @@ fn open(checker: &mut Checker<'_>, name: &str) -> Result<UnitId, Failed> {
 
 fn of_run(args: &EmitArgs) -> Result<String, Failed> {
     let compiled = compiled(&args.file, &args.slots)?;
-    let planned = compiled.plan(&RunConfig::default())?;
+    let cast = args.network != NetworkArg::F32;
+    let planned = compiled.plan(&RunConfig { cast, ..RunConfig::default() })?;
     let plan::Planned { plan, .. } = planned;
     Ok(match args.stage {
         Stage::Plan => plan_text::print(&plan),

@@ -518,6 +518,28 @@ mod emitting {
         }
     }
 
+    #[test]
+    fn a_network_of_another_dtype_is_fed_by_the_kernel() {
+        let desk = Desk::new();
+        let plan = |args: &[&str]| {
+            desk.run(&[&["emit", "euler", "--stage", "plan", "--steps", "3"], args].concat()).well().out
+        };
+        let fed = |text: &str| text.lines().filter(|line| line.contains("input feed")).count();
+        let written = |text: &str| {
+            text.lines()
+                .filter(|line| line.trim_start().starts_with("launch"))
+                .filter(|line| line.contains(" f0"))
+                .count()
+        };
+        let plain = plan(&[]);
+        assert_eq!((fed(&plain), written(&plain)), (0, 0), "the sample itself");
+        let narrow = plan(&["--network", "bf16"]);
+        assert_eq!((fed(&narrow), written(&narrow)), (3, 3));
+        let guided = plan(&["--guidance", "cfg(scale = 3)"]);
+        assert_eq!((fed(&guided), written(&guided)), (3, 3));
+        assert_eq!(guided.matches(" f0 f1 ").count(), 3, "{guided}");
+    }
+
     #[cfg(not(feature = "cube"))]
     #[test]
     fn a_build_without_devices_names_the_feature() {

@@ -4,8 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use samp_compiler::backend::{Artifact, Dtype, Engine, compile};
 use samp_compiler::ir::kernel::{Args, Kernel};
 use samp_compiler::ir::op::Op;
-use samp_compiler::library::std_names;
-use samp_compiler::types::ItemSort;
+use samp_compiler::library::std_planned_samplers;
 use samp_runtime::device::{DeviceKernel, TensorDraw, TensorLaunch};
 use samp_runtime::{Call, Compiled, On, RunOptions, Start};
 use serde_json::{Map, json};
@@ -157,11 +156,11 @@ fn sample(compiled: &Compiled, device: &Device, on: On) -> Result<Vec<f32>> {
     Ok(run.finish()?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?)
 }
 
-/// Every sampler of the library, plain and guided, on the device and through candle's operations.
+/// Every sampler of the library whose steps the grid gives, plain and guided, on the device and through candle's operations.
 pub(crate) fn samplers(config: &Config) -> Result<Part> {
     const BOUND: f32 = 2e-5;
     let (mut right, mut worst, mut n) = (true, 0f32, 0);
-    for sampler in std_names(ItemSort::Sampler) {
+    for sampler in std_planned_samplers() {
         for guidance in ["plain", "cfg(scale = 2.5)"] {
             let compiled = pipeline(sampler, guidance).compile()?;
             let expected = sample(&compiled, &Device::Cpu, On::Tensors)?;
