@@ -6,7 +6,6 @@ from reference import LeftOut, expression, draws, run, flow_first_order, lms_run
 CHURN_LEVEL = "the level before churn is not in the golden file"
 FLOW_MIDPOINT = "replaces the level midway from pure noise by sigma = 0.9999"
 OWN_CLOCK = "integrates in the clock of its own schedule, not in rho"
-STOCHASTIC_2 = "stochastic two-stage rule is not in the library yet"
 
 
 def sigmas(case):
@@ -79,14 +78,56 @@ def k_dpmpp_2m_sde(form):
     return rule
 
 
-def k_singlestep(r):
-    """dpmpp_sde and SEEDS-2 without noise are DPM-Solver++(2S)."""
+def k_singlestep(name, **defaults):
+    """Rules of two stages that draw twice in every step but the last, unless `eta` is 0."""
     def rule(case):
-        if case.kwarg("eta", 1.0) > 0:
-            raise LeftOut(STOCHASTIC_2)
-        fraction = case.kwarg("r", r)
-        return run(case, "dpmpp_2s" if fraction == 0.5 else expression("dpmpp_2s", r=fraction), *sigmas(case))
+        schedule, coordinate, levels = sigmas(case)
+        given = {"eta": 1.0, "s_noise": 1.0, **defaults, "form": case.kwarg("solver_type"), **case["kwargs"]}
+        given.pop("solver_type", None)
+        options = {name: value for name, value in given.items() if value is not None}
+        return run(case, expression(name, **options), schedule, coordinate, levels,
+                   noise=draws(2 * (len(levels) - 2)) if options["eta"] else None)
     return rule
+
+
+def k_sa_solver(case, **more):
+    """The strength of the noise is that at the level a step goes to, and a draw is made where it is not 0."""
+    schedule, coordinate, levels = sigmas(case)
+    strength, on = case.kwarg("tau_func"), [False] * (len(levels) - 2)
+    if strength == "constant 1":
+        on = [True] * len(on)
+    if strength is None:
+        high, low = (percent_to_sigma(case["model_sampling"], percent) for percent in (0.2, 0.8))
+        on = [high >= level >= low for level in levels[1:-1]]
+    counts = [sum(on[:i]) for i in range(len(on))]
+    options = {"predictor": case.kwarg("predictor_order", 3), "corrector": case.kwarg("corrector_order", 4),
+               **tau(levels, on, schedule), "taper": "early", "simple": case.kwarg("simple_order_2", False), **more}
+    return run(case, expression("sa_solver", **options), schedule, coordinate, levels, noise=counts if any(on) else None)
+
+
+def tau(levels, on, schedule="edm"):
+    """Options of `sa_solver` for a strength of 1 in the steps that are `on`, which are neighbours."""
+    if not any(on):
+        return {"tau": 0.0}
+    rho = [level / (1 - level) if schedule == "flow" else level for level in levels[1:]]
+    hit = [r for r, is_on in zip(rho, on) if is_on]
+    return {"tau": 1.0, "tau_from": min(hit) * (1 - 1e-9), "tau_to": max(hit) * (1 + 1e-9)}
+
+
+def percent_to_sigma(sampling, percent):
+    """How far a run of the model has come, as a level."""
+    if sampling == "sd":
+        betas = [(a * (1 - k / 999) + b * k / 999) ** 2 for k in range(1000)
+                 for a, b in [(math.sqrt(0.00085), math.sqrt(0.012))]]
+        bar, at = 0.0, (1 - percent) * 999
+        logs = []
+        for beta in betas:
+            bar += math.log1p(-beta)
+            logs.append(0.5 * math.log(math.expm1(-bar)))
+        low = int(at)
+        return math.exp(logs[low] + (at - low) * (logs[min(low + 1, 999)] - logs[low]))
+    shift, time = float(sampling.removeprefix("flow")), 1 - percent
+    return shift * time / (1 + (shift - 1) * time)
 
 
 def k_unipc(b):

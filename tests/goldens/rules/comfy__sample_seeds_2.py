@@ -1,4 +1,4 @@
 """ComfyUI sample_seeds_2."""
 from of_k_diffusion import k_singlestep
 
-rule = k_singlestep(0.5)
+rule = k_singlestep("seeds_2")

@@ -1,4 +1,4 @@
 """k-diffusion sample_dpmpp_sde."""
 from of_k_diffusion import k_singlestep
 
-rule = k_singlestep(0.5)
+rule = k_singlestep("dpmpp_sde")

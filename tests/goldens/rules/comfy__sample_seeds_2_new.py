@@ -1,0 +1,4 @@
+"""ComfyUI sample_seeds_2, newer."""
+from of_k_diffusion import k_singlestep
+
+rule = k_singlestep("seeds_2")
