@@ -7,8 +7,12 @@
 mod case;
 #[path = "goldens/follow.rs"]
 mod follow;
+#[path = "goldens/loops.rs"]
+mod loops;
 #[path = "goldens/parity.rs"]
 mod parity;
+#[path = "goldens/tables.rs"]
+mod tables;
 
 use std::sync::LazyLock;
 
@@ -16,8 +20,12 @@ use samp_runtime::{Dtype, Engine};
 
 use case::{Case, Goldens, path};
 use follow::{How, Outcome, Pair, follow};
+use loops::Loops;
+use tables::Tables;
 
 static GOLDENS: LazyLock<Goldens> = LazyLock::new(Goldens::read);
+static LOOPS: LazyLock<Loops> = LazyLock::new(Loops::read);
+static TABLES: LazyLock<Tables> = LazyLock::new(Tables::read);
 
 const EXACT: How = How { model: "x0", dtype: Dtype::F64, engine: Engine::Interp };
 
@@ -31,7 +39,9 @@ fn all_match(outcomes: &[Outcome<'_>]) {
 #[test]
 fn every_case_matches() {
     let outcomes = follow(&GOLDENS, &GOLDENS.cases(), EXACT, |case, _| case.tolerance);
-    let page = parity::page(&GOLDENS, &outcomes);
+    let page = parity::page(&GOLDENS, &outcomes)
+        + &parity::loops(&LOOPS, &LOOPS.outcomes(EXACT))
+        + &TABLES.page(&TABLES.outcomes());
     let at = path("docs/parity.md");
     if std::env::var_os("UPDATE_PARITY").is_some_and(|value| value == "1") {
         std::fs::write(&at, &page).expect("docs/parity.md is written");
@@ -39,6 +49,28 @@ fn every_case_matches() {
     all_match(&outcomes);
     let stored = std::fs::read_to_string(&at).unwrap_or_default();
     assert!(stored == page, "docs/parity.md is stale: run `UPDATE_PARITY=1 cargo test --release --test goldens`");
+}
+
+#[test]
+fn every_loop_of_another_projects_tests_ends_as_it_states() {
+    for engine in [Engine::Interp, Engine::best()] {
+        let outcomes = LOOPS.outcomes(How { engine, ..EXACT });
+        let wrong: Vec<_> = outcomes.iter().filter_map(|(id, why)| Some(format!("{id}: {}", why.as_ref()?))).collect();
+        assert!(
+            wrong.is_empty(),
+            "{} of {} loops end otherwise:\n  {}",
+            wrong.len(),
+            outcomes.len(),
+            wrong.join("\n  ")
+        );
+    }
+}
+
+#[test]
+fn every_table_matches() {
+    let outcomes = TABLES.outcomes();
+    let wrong: Vec<_> = outcomes.iter().filter_map(|(key, why)| Some(format!("{key}: {}", why.as_ref()?))).collect();
+    assert!(wrong.is_empty(), "{} of {} tables differ:\n  {}", wrong.len(), outcomes.len(), wrong.join("\n  "));
 }
 
 #[test]

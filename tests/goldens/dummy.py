@@ -22,7 +22,7 @@ def factor(case, a, s, answer):
     if case["sampler"] in EDM:
         data = case.option("sigma_data", 1.0 if cosine else 0.5)
         total = s * s + data * data
-        out = s * data / total * answer
+        out = s * data / total * answer if case.get("scaled_input", True) else s * data / total ** 0.5 * answer
         return data * data / total + (-out if kind == "v_prediction" else out)
     if case["sampler"] in VE:                                # the input is alpha times the sample
         return {"epsilon": 1 - s * answer, "v_prediction": a * a - s * a * answer, "sample": a * answer}[kind]

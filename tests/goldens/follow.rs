@@ -11,7 +11,7 @@ use samp_runtime::{Compiled, Dtype, Engine, Error, GivenLevel, GivenLevels, Pipe
 
 use crate::case::{Case, Coordinate, ELEMENTS, Entry, Goldens, Level, NamedLevel};
 
-const SHAPE: (usize, usize, usize, usize) = (1, 4, 8, 8);
+const SHAPE: &[usize] = &[1, 4, 8, 8];
 
 /// How cases are run.
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ pub struct How {
 }
 
 /// Compiles the program of a case.
-fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
+pub fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
     let coordinate = match case.coordinate {
         Coordinate::Time => hir::Coordinate::Time,
         Coordinate::Rho => hir::Coordinate::Rho,
@@ -49,8 +49,19 @@ fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
         .compile()
 }
 
-/// All states of a run, the start first.
+/// All states of a run of a case, the start first.
 fn states(compiled: &Compiled, case: &Case) -> Result<Vec<Vec<f64>>, Error> {
+    all_states(compiled, case, &case.start(), SHAPE, &|index| case.draw(index))
+}
+
+/// All states of a run from `start`, which is one of them; `draw` is what evaluation number `index` of `noise()` reads.
+pub fn all_states(
+    compiled: &Compiled,
+    case: &Case,
+    start: &[f64],
+    shape: &[usize],
+    draw: &dyn Fn(usize) -> Vec<f64>,
+) -> Result<Vec<Vec<f64>>, Error> {
     let dtype = match compiled.dtype() {
         Dtype::F32 => DType::F32,
         Dtype::F64 => DType::F64,
@@ -60,14 +71,14 @@ fn states(compiled: &Compiled, case: &Case) -> Result<Vec<Vec<f64>>, Error> {
     let noise = match draws {
         0 => None,
         draws => {
-            let values: Vec<f64> = (0..draws).flat_map(|index| case.draw(index)).collect();
-            Some(Tensor::from_vec(values, (draws, 4, 8, 8), &Device::Cpu)?)
+            let values: Vec<f64> = (0..draws).flat_map(draw).collect();
+            let shape: Vec<usize> = [&[draws][..], shape].concat();
+            Some(Tensor::from_vec(values, shape, &Device::Cpu)?)
         }
     };
-    let start = case.start();
-    let x = Tensor::from_slice(&start, SHAPE, &Device::Cpu)?.to_dtype(dtype)?;
+    let x = Tensor::from_slice(start, shape, &Device::Cpu)?.to_dtype(dtype)?;
     let options = RunOptions { noise, threads: 1, ..RunOptions::default() };
-    let mut states = vec![start];
+    let mut states = vec![start.to_vec()];
     let law = Perfect(|x, alpha, sigma, branch: &str| case.denoiser.denoised(x, alpha, sigma, branch));
     for step in compiled.start(Start::sample(x, 0), law, options)? {
         states.push(step?.x.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?);
@@ -163,7 +174,7 @@ pub fn follow<'a>(
 }
 
 /// Does all of `work` on all cores; the answers come in no particular order.
-fn in_parallel<W: Sync, T: Send>(work: &[W], does: impl Fn(&W) -> Vec<T> + Sync) -> Vec<T> {
+pub fn in_parallel<W: Sync, T: Send>(work: &[W], does: impl Fn(&W) -> Vec<T> + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(work.len()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

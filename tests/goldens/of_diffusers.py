@@ -2,8 +2,8 @@
 from reference import LeftOut, expression, draws, run, shorten, without_last, first_order, ZERO_STEP
 
 CLIPS = "clips or thresholds the data prediction"
-EPS_SDE = "the noise-prediction form of the SDE solver is not in the library"
 NOT_NEXT = "a step's target (t - 1000 div n) is not the level of the next step"
+EPS_SDE_END = "ends the noise-prediction SDE solver with a step of first order"
 SDE_3 = "has the wrong sign in the third-order term of the SDE form: its variance grows with the number of steps"
 
 
@@ -98,10 +98,14 @@ def multistep(case, schedule, coordinate, algorithm):
     if order == 1 and algorithm != "sde-dpmsolver":
         return first_order(case, schedule, coordinate, sigmas_of(case), expression("ddim", eta=1.0) if sde else "ddim",
                            noise=draws(steps) if sde else None)
-    if algorithm == "sde-dpmsolver":
-        raise LeftOut(EPS_SDE)
     if sde and order == 3:
         raise LeftOut(SDE_3)
+    if algorithm == "sde-dpmsolver":
+        if not cut and (order == 2 and len(case.tensor("timesteps")) < 15 or levels[-1] == 0):
+            raise LeftOut(EPS_SDE_END)
+        options = {**({"points": 1} if order == 1 else {}), **({"form": form} if form != "midpoint" else {})}
+        return run(case, expression("dpm_solver_sde", **options), schedule, coordinate, levels, noise=draws(steps),
+                   **without_last(levels, cut))
     few = case.option("lower_order_final", True) and len(case.tensor("timesteps")) < 15
     taper = 0 if cut else min(2 if few else int(case.option("euler_at_final", False)), order - 1)
     options = {"form": form} if form != "midpoint" else {}

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::case::{Fate, Goldens, Reference};
 use crate::follow::Outcome;
+use crate::loops::{self, Loops};
 
 /// What is known of one reference sampler.
 #[derive(Default)]
@@ -85,6 +86,30 @@ pub fn page(goldens: &Goldens, outcomes: &[Outcome<'_>]) -> String {
             let listed: Vec<String> = references.iter().map(named).collect();
             let _ = writeln!(page, "| {why} | {cases} | {} |", listed.join(", "));
         }
+    }
+    page
+}
+
+/// The part of the page on the loops of diffusers' tests.
+pub fn loops(loops: &Loops, outcomes: &[(&str, Option<String>)]) -> String {
+    let mut left_out: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for one in &loops.loops {
+        if let loops::Fate::LeftOut { left_out: why } = &one.fate {
+            *left_out.entry(why).or_default().entry(&one.reference).or_default() += 1;
+        }
+    }
+    let matching = outcomes.iter().filter(|(_, wrong)| wrong.is_none()).count();
+    let mut page = format!(
+        "\n## diffusers' own tests\n\nThe full loops of diffusers' tests end in a sum and a mean of |x|: {} loops, {} \
+         compared, {matching} of these match to the\ntolerance of the test and the rounding of f32.\n\n\
+         | left out | loops | schedulers |\n|---|---|---|\n",
+        loops.loops.len(),
+        outcomes.len(),
+    );
+    for (why, references) in left_out {
+        let count: usize = references.values().sum();
+        let listed: Vec<String> = references.iter().map(|(name, count)| format!("`{name}` {count}")).collect();
+        let _ = writeln!(page, "| {why} | {count} | {} |", listed.join(", "));
     }
     page
 }

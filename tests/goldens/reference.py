@@ -40,11 +40,12 @@ class Tensors:
 
 
 def write_tensors(path, tensors):
-    """Write f64 arrays by name."""
+    """Write arrays of f32 or f64 by name."""
     header, body = {}, b""
     for name, value in tensors.items():
-        data = np.ascontiguousarray(value, "<f8").tobytes()
-        header[name] = {"dtype": "F64", "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(data)]}
+        data = np.ascontiguousarray(value).tobytes()
+        kind = {"float32": "F32", "float64": "F64"}[value.dtype.name]
+        header[name] = {"dtype": kind, "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(data)]}
         body += data
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)

@@ -14,4 +14,6 @@ def rule(case):
     hits = sum(low <= level <= high for level in levels[:-1])
     sampler = expression("euler_churn_as_shipped", churn=churn, s_min=low, s_max=min(high, 1e6),
                          s_noise=case.option("s_noise", 1.0), **({"keep": "raw"} if "EDM" in case["sampler"] else {}))
-    return run(case, sampler, "edm", "rho", levels, noise=draws(hits))
+    part = {"upto": len(levels) - 2, "partial": "adds noise at the last step too, and keeps it"}
+    last = low <= levels[-2] <= high
+    return run(case, sampler, "edm", "rho", levels, noise=draws(hits - last), **(part if last else {}))

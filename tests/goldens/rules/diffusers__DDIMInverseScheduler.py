@@ -1,0 +1,22 @@
+"""diffusers DDIMInverseScheduler: steps up, from the entry one stride below."""
+from of_diffusers import table, usual
+from reference import LeftOut, expression, run
+
+STRIDE = "a step does not begin where the one before ended"
+
+
+def rule(case):
+    usual(case)
+    times = [int(t) for t in case.floats("timesteps")]
+    stride = 1000 // case["num_inference_steps"]
+    if any(b - a != stride for a, b in zip(times, times[1:])):
+        raise LeftOut(STRIDE)
+    first = times[0] - stride
+    levels = [first if first >= 0 else "clean" if case.option("set_alpha_to_one", True) else 0] + times
+    kind = {"epsilon": "noise", "v_prediction": "velocity", "sample": "data"}[case["prediction_type"]]
+    if kind == "data" and levels[0] == "clean":
+        raise LeftOut("takes the noise from the data at clean")
+    skipped = int(levels[0] == levels[1])                    # a step of length zero changes nothing
+    sampler = expression("ddim_inverse_as_shipped", **({"predict": kind} if kind != "noise" else {}))
+    return run(case, sampler, table(case), "time", levels[skipped:],
+               rows=[[i, i + skipped] for i in range(len(levels) - skipped)])
