@@ -153,6 +153,10 @@ pub fn beta_quantile(u: f64, a: f64, b: f64) -> f64 {
     if !(0.0..=1.0).contains(&u) || a.is_nan() || b.is_nan() || a <= 0.0 || b <= 0.0 {
         return f64::NAN;
     }
+    if a == b && u == 0.5 {
+        // By symmetry, to the last bit: grids round multiples of it.
+        return 0.5;
+    }
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..1100 {
         let middle = 0.5 * (low + high);
@@ -235,5 +239,6 @@ mod tests {
             close(beta_quantile(u, 0.5, 0.5), exact * exact, 1e-12);
         }
         close(beta_quantile(0.3, 1.0, 1.0), 0.3, 1e-14);
+        assert_eq!(beta_quantile(0.5, 0.6, 0.6), 0.5);
     }
 }

@@ -17,15 +17,12 @@ import numpy as np
 from map import place
 from reference import LeftOut, Tensors, expression, write_lines, write_tensors
 
-VE = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "LMSDiscreteScheduler", "HeunDiscreteScheduler",
-      "KDPM2DiscreteScheduler")
-VP = ("DPMSolverMultistepScheduler", "UniPCMultistepScheduler", "DEISMultistepScheduler", "SASolverScheduler",
-      "DPMSolverSinglestepScheduler")
-WHOLE = ("DDIMScheduler", "DDPMScheduler", "PNDMScheduler")
-LINEAR_SIGMA = "interpolates sigma between table entries, and not its logarithm"
-ROUNDED = "rounds time steps for the network that its levels do not have"
-NO_GRID = "the library has no such grid yet"
-NO_SCHEDULE = "the library has no such schedule yet"
+SOLVERS = ("DPMSolverMultistep", "UniPCMultistep", "DEISMultistep", "SASolver", "DPMSolverSinglestep")
+TWO_CALLS = ("HeunDiscrete", "KDPM2Discrete", "FlowMatchHeunDiscrete")
+ON_TABLES = ("EulerDiscrete", "EulerAncestralDiscrete", "LMSDiscrete", "HeunDiscrete", "KDPM2Discrete")
+RESPACED = {"use_karras_sigmas": "karras", "use_exponential_sigmas": "exponential", "use_beta_sigmas": "beta_sigmas",
+            "use_lu_lambdas": "exponential"}
+CLEAN_END = "of one step begins at the clean end"
 
 
 DROPPED = ("length", "finite", "init_noise_sigma", "prediction_type")
@@ -33,88 +30,123 @@ DROPPED = ("length", "finite", "init_noise_sigma", "prediction_type")
 
 def schedule(entry):
     kind, first, last = (entry.get(k) for k in ("beta_schedule", "beta_start", "beta_end"))
-    if entry.get("rescale_betas_zero_snr") or entry["cls"].startswith("CogVideoX"):
-        raise LeftOut(NO_SCHEDULE)
-    if kind == "squaredcos_cap_v2":
-        return "cosine_table"
-    if kind not in ("linear", "scaled_linear"):
-        raise LeftOut(NO_SCHEDULE)
-    return expression(kind, beta_first=first, beta_last=last)
+    named = {"squaredcos_cap_v2": "cosine_table", "laplace": "laplace_table_as_shipped", "exp": "exp_table"}
+    name = named.get(kind) or expression(kind, beta_first=first, beta_last=last)
+    if entry["cls"].startswith("CogVideoX"):
+        name = expression("snr_shift", base=name)
+    if not entry.get("rescale_betas_zero_snr"):
+        return name
+    if entry["cls"] != "EulerDiscreteScheduler":
+        return expression("zero_terminal_snr", base=name)
+    if kind == "linear":
+        raise LeftOut("pins the last level to one that is cleaner than the one before")
+    # It keeps a little data at the last level, because it divides by alpha.
+    return f"zero_terminal_snr(base = {name}, pin = 2^(-12))"
 
 
 def diffusers(entry, values):
     """What must give a table of diffusers: schedule, grid and steps, and the values in their order."""
-    cls, what, n = entry["cls"], entry["what"], entry.get("n")
+    cls, what, n = entry["cls"].removesuffix("Scheduler"), entry["what"], entry.get("n")
     if n is None:
         at = list(range(0, len(values), 37))                # 27 x 37 is the last
         if what == "betas":
             raise LeftOut("is told by `alphas_cumprod`")
         return {"schedule": schedule(entry), "times": at, "what": "alpha2", "take": at}
-    family = entry["key"].split("/")[1]
-    if cls.startswith("FlowMatch"):
-        return flow(entry, values, family)
-    if cls.startswith(("EDM", "Cosine")):
-        return edm(entry, values, family)
-    if entry.get("use_flow_sigmas") or cls not in VE + VP + WHOLE:
-        raise LeftOut(NO_GRID)
-    base = {"schedule": schedule(entry), "steps": n}
-    if cls in ("HeunDiscreteScheduler", "KDPM2DiscreteScheduler"):
-        if cls == "KDPM2DiscreteScheduler" and what == "timesteps":
-            raise LeftOut("lists the midpoints of its steps too")
-        base["take"] = ([0] + list(range(1, len(values), 2)))[:n + 1]
-    if cls == "PNDMScheduler":
-        base["take"] = [0, 4, 8] + list(range(12, len(values)))             # three Runge-Kutta steps of four calls
-    if family.startswith("use_"):
-        name = {"use_karras_sigmas": "karras", "use_exponential_sigmas": "exponential"}.get(family)
-        if name is None:
-            raise LeftOut(NO_GRID)
-        if what == "timesteps":
-            raise LeftOut(ROUNDED)
-        return {**base, "grid": name, "what": "rho"}
-    offset = int(family == "off1" or entry["key"].split("/")[2] == "off1")
-    grid = {"leading": expression("leading", offset=offset), "trailing": "trailing", "linspace": "uniform"}[family]
-    if family == "leading" and cls in VP or family == "linspace" and cls in WHOLE + VP:
-        raise LeftOut(NO_GRID)
-    if family == "linspace" and n == 1:
-        raise LeftOut("of one step begins at the clean end")
-    if what == "sigmas" and family == "linspace":
-        raise LeftOut(LINEAR_SIGMA)
+    take = list(range(len(values)))
+    if cls in TWO_CALLS:                                    # two calls of one step are listed twice
+        take = [at for at in take if at == 0 or values[at] != values[at - 1]]
     if what == "sigmas" and values[-1] != 0:
-        base["take"] = base.get("take", list(range(len(values))))[:-1]      # the last level is one of its own
-    return {**base, "grid": grid, "what": "time" if what == "timesteps" else "rho"}
+        take = take[:-1]                                    # the last level is one of its own
+    given, grid, read_as = of_diffusers(entry, cls, what, n)
+    return {"schedule": given, "grid": grid, "steps": n, "what": read_as, "take": take}
 
 
-def flow(entry, values, family):
-    if not family.startswith("shift") or "_" in family or entry["what"] == "timesteps":
-        raise LeftOut(NO_GRID if entry["what"] == "sigmas" else "is told by `sigmas`")
-    shift = float(entry["shift"])
-    take = {"take": [0] + list(range(1, len(values), 2))} if "Heun" in entry["cls"] else {}
-    last = shift * 0.001 / (1 + (shift - 1) * 0.001)
-    return {"schedule": expression("shifted", base="flow", by=-float(np.log(shift))), "steps": entry["n"],
-            "grid": f"uniform(low = level(time = {last!r}))", "what": "sigma", **take}
+def of_diffusers(entry, cls, what, n):
+    if cls.startswith("FlowMatch"):
+        return "flow(smallest = 1e-6)", flow(entry), "sigma" if what == "sigmas" else "thousand"
+    if cls.startswith(("EDM", "Cosine")):
+        ends = {"smallest": 0.3, "largest": 500.0} if cls.startswith("Cosine") else {"smallest": 0.002, "largest": 80.0}
+        told = "angle" if cls.startswith("Cosine") else "quarter_log"
+        return expression("edm", **ends), entry["sigma_schedule"], "rho" if what == "sigmas" else told
+    if entry.get("use_flow_sigmas"):
+        raise LeftOut("has flow sigmas inside a VP scheduler, ended at their own last entry")
+    read_as = "rho" if what == "sigmas" else "time"
+    respaced = next((grid for flag, grid in RESPACED.items() if entry.get(flag)), None)
+    if respaced:
+        if read_as == "time" and cls in SOLVERS:
+            raise LeftOut("rounds time steps for the network that its levels do not have")
+        if n == 1:
+            raise LeftOut(CLEAN_END)
+        return schedule(entry), respaced, read_as
+    if cls in ("LCM", "TCD"):
+        return schedule(entry), "lcm_skip", read_as
+    if cls in ("IPNDM", "DDIMInverse", "PNDM"):
+        raise LeftOut("lists time steps that are no grid: repeated, rising, or of its own schedule")
+    if cls == "KDPM2Discrete" and what == "timesteps":
+        raise LeftOut("lists the midpoints of its steps too")
+    return schedule(entry), spaced(entry, cls, what, n), read_as
 
 
-def edm(entry, values, family):
-    if entry["what"] == "timesteps":
-        raise LeftOut("is what the network is told, a part of the model")
-    ends = {"low": "level(rho = 0.3)", "high": "level(rho = 500)"} if entry["cls"].startswith("Cosine") else {}
-    return {"schedule": "edm", "grid": expression(family, **ends), "steps": entry["n"], "what": "rho"}
+def spaced(entry, cls, what, n):
+    spacing, offset = entry.get("timestep_spacing", "linspace"), entry.get("steps_offset", 0)
+    if spacing == "trailing":
+        return "trailing"
+    if cls in SOLVERS:
+        return f"leading(offset = {offset}, open = true)" if spacing == "leading" else "linspace_table(open = true)"
+    if spacing == "leading":
+        return f"leading(offset = {offset})"
+    if n == 1:
+        raise LeftOut(CLEAN_END)
+    if cls in ON_TABLES and what == "sigmas":
+        raise LeftOut("interpolates sigma between table entries, and not its logarithm")
+    return "uniform" if cls in ON_TABLES else "linspace_table"
 
 
-def comfy(entry, values):
+def flow(entry):
+    """Shifts, statically or by mu, then perhaps other steps between the ends that are left."""
+    mu = entry.get("set_timesteps", {}).get("mu")
+    by = float(entry.get("shift", 1)) if mu is None else float(np.exp(mu))
+    moved = lambda sigma: by * sigma / (1 + (by - 1) * sigma)
+    low = 0.001 if mu is not None else moved(0.001)
+    respaced = next((grid for flag, grid in RESPACED.items() if entry.get(flag)), None)
+    if respaced:
+        return f"{respaced}(over = noise, low = level(sigma = {moved(low)!r}))"
+    base = f"flow_linspace(low = level(sigma = {low!r}))"
+    if entry.get("time_shift_type") == "linear":
+        grid = f"linear_shift(base = {base}, mu = {mu!r})"
+    else:
+        grid = f"shift(base = {base}, by = {by!r})"
+    terminal = entry.get("shift_terminal")
+    return f"stretched(base = {grid}, terminal = {terminal!r})" if terminal else grid
+
+
+def comfy(entry):
     kind, grid, n = entry.get("model_sampling"), entry.get("scheduler"), entry.get("steps")
-    name = {"karras": "karras", "exponential": "exponential", "normal": "uniform", "sgm_uniform": "uniform_open"}
-    if grid not in name:
-        raise LeftOut(NO_GRID)
-    if kind not in ("sd", "edm") or kind == "edm" and "uniform" in name[grid]:
-        raise LeftOut(NO_SCHEDULE)
-    return {"schedule": "scaled_linear" if kind == "sd" else "edm", "grid": name[grid], "steps": n, "what": "rho"}
+    if grid in ("AYS", "OSS"):
+        ends, of, what = {"AYS": ("edm(smallest = 1e-4, largest = 1000)", "align_your_steps", "rho"),
+                          "OSS": ("flow(smallest = 1e-6)", "optimal_steps", "sigma")}[grid]
+        return {"schedule": ends, "grid": f"{of}(table = {entry['levels']})", "steps": n, "what": what}
+    if grid is None:
+        raise LeftOut("is a list that others are made from")
+    pin = float(np.sqrt(4.8973451890853435e-08))
+    tables = {"sd": "scaled_linear", "sd_zsnr": expression("zero_terminal_snr", pin=pin), "cosine": "cosine_table",
+              "edm": "edm_table", "flow1.0": "flow_table", "flow3": "shifted(base = flow_table, by = -ln(3))"}
+    name, given = {"sgm_uniform": "uniform_open", "normal": "uniform"}.get(grid, grid), tables[kind]
+    if not kind.startswith("flow"):
+        name += "(over = ratio)" if grid == "linear_quadratic" else ""
+        return {"schedule": given, "grid": name, "steps": n, "what": "rho"}
+    if grid in ("karras", "exponential", "kl_optimal"):
+        name += "(over = noise)"
+    if grid in ("normal", "sgm_uniform"):
+        # Its clock goes on between the entries; its ends are those of the table, told as a time once more.
+        given, low = ("flow", 0.001) if kind == "flow1.0" else ("shifted(base = flow, by = -ln(3))", 0.003 / 1.002)
+        name += f"(low = level(time = {low!r}))"
+    return {"schedule": given, "grid": name, "steps": n, "what": "sigma"}
 
 
 def mapped(entry, tensors):
     values = tensors[entry["table"]]
-    rule = comfy if entry["project"] == "comfy" else diffusers
-    run = rule(entry, values)
+    run = comfy(entry) if entry["project"] == "comfy" else diffusers(entry, values)
     return {"project": entry["project"], "key": entry["key"], "table": entry["table"], **run}
 
 
@@ -131,6 +163,8 @@ def adopt(source):
             table = known.setdefault(value.tobytes(), f"{len(known)}")
             kept[table] = value
             short = {k: v for k, v in entry.items() if k not in DROPPED and v not in (False, {}, None)}
+            if entry.get("scheduler") in ("AYS", "OSS"):
+                short["levels"] = tensors[entry["key"].rsplit("/", 1)[0] + "/levels"].astype(np.float64).tolist()
             entries.append({"project": project, **short, "table": table})
     write_lines(place("tables", "tables.json"), {}, entries)
     write_tensors(place("tables", "tables.safetensors"), kept)

@@ -43,12 +43,16 @@ pub struct Asked {
 }
 
 #[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum What {
     Alpha2,
     Time,
     Rho,
     Sigma,
+    /// What networks are told instead: 1000 sigma, ln(rho) / 4, or the angle of rho in right angles.
+    Thousand,
+    QuarterLog,
+    Angle,
 }
 
 /// Everything of the folder `tables`.
@@ -103,6 +107,9 @@ impl Tables {
                 What::Time => level.time,
                 What::Rho => level.sigma / level.alpha,
                 What::Sigma => level.sigma,
+                What::Thousand => 1000.0 * level.sigma,
+                What::QuarterLog => (level.sigma / level.alpha).ln() / 4.0,
+                What::Angle => (level.sigma / level.alpha).atan() * std::f64::consts::FRAC_2_PI,
             };
             if !((found - expected).abs() <= 1e-9 * expected.abs().max(1e-3)) {
                 return Err(format!("entry {at} is {found}, expected {expected}"));
