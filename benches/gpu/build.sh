@@ -91,7 +91,7 @@ check() {
   [ -e "$OUT/empty-kernels/Cargo.toml" ] || bash "$here/kernels.sh" --empty "$(crate candle-kernels)" "$OUT/empty-kernels"
   mkdir -p "$OUT/link/lib64/stubs"
   workspace
-  cargo clippy --release --all-targets -p samp-runtime -p samp-gpu -p sampc \
+  cargo clippy --release -p samp-runtime -p samp-gpu -p sampc \
     --features samp-runtime/cuda,samp-gpu/cuda,sampc/cuda \
     --config "patch.crates-io.candle-kernels.path='$OUT/empty-kernels'" -- -D warnings
 }

@@ -143,7 +143,7 @@ fn body<N: Size>(definition: &Definition, builder: &mut KernelBuilder) {
     let arguments = Arguments::declare(builder, definition);
     let scope = &builder.scope;
     let thread = leaf::thread::expand(scope);
-    let has_work = leaf::below::expand(scope, thread.clone(), arguments.threads.clone());
+    let has_work = leaf::below::expand(scope, thread, arguments.threads);
     if_expand(scope, has_work, |scope| {
         let body = Body { definition, arguments: &arguments, thread: &thread };
         let inputs = body.inputs(scope, &buffers);
@@ -169,8 +169,8 @@ impl Body<'_> {
 
     fn place(&self, scope: &Scope, part: usize) -> NativeExpand<u32> {
         match self.n_parts() {
-            1 => self.thread.clone(),
-            n_parts => leaf::place::expand(scope, self.thread.clone(), n_parts as u32, part as u32),
+            1 => *self.thread,
+            n_parts => leaf::place::expand(scope, *self.thread, n_parts as u32, part as u32),
         }
     }
 
@@ -192,19 +192,19 @@ impl Body<'_> {
     fn input<N: Size>(&self, scope: &Scope, slot: Slot, buffer: &Buffer<N>) -> Vec<Float<N>> {
         let (storage, dialect) = (self.definition.layout.storage(slot), self.definition.dialect);
         let mut ctx = Vectors::<N>::new(scope);
-        let thread = self.thread.clone();
+        let thread = *self.thread;
         match buffer {
             Buffer::Numbers(buffer) => {
                 (0..self.n_parts()).map(|part| leaf::read::expand(scope, buffer, self.place(scope, part))).collect()
             }
             Buffer::Pairs(buffer) => {
                 let words = leaf::read::expand(scope, buffer, thread);
-                let words = [0, 1].map(|k| leaf::lane::expand(scope, words.clone(), k));
+                let words = [0, 1].map(|k| leaf::lane::expand(scope, words, k));
                 vec![halves::unpack(&mut ctx, dialect, storage, words)]
             }
             Buffer::Fours(buffer) => {
                 let words = leaf::read::expand(scope, buffer, thread);
-                let words = [[0, 1], [2, 3]].map(|pair| pair.map(|k| leaf::lane::expand(scope, words.clone(), k)));
+                let words = [[0, 1], [2, 3]].map(|pair| pair.map(|k| leaf::lane::expand(scope, words, k)));
                 words.map(|words| halves::unpack(&mut ctx, dialect, storage, words)).into()
             }
             Buffer::Halves(buffer) => {
@@ -226,7 +226,7 @@ impl Body<'_> {
         let mut values: Vec<Float<N>> = Vec::with_capacity(self.definition.kernel.insts.len());
         let input = |wanted: Slot| {
             let found = inputs.iter().find(|(slot, _)| *slot == wanted);
-            found.map(|(_, parts)| parts[part].clone()).expect("every slot that is read was read")
+            found.map(|(_, parts)| parts[part]).expect("every slot that is read was read")
         };
         for inst in self.definition.kernel.insts.values() {
             let value = match inst {
@@ -237,11 +237,11 @@ impl Body<'_> {
                     NoiseLayout::Given(_) => input(Slot::Noise(*slot as usize)),
                     NoiseLayout::Generated => {
                         let known = &mut noises[*slot as usize];
-                        known.get_or_insert_with(|| self.normals(&mut ctx, *slot as usize, part)).clone()
+                        *known.get_or_insert_with(|| self.normals(&mut ctx, *slot as usize, part))
                     }
                 },
                 Inst::Apply { op, args } => {
-                    let args: Vec<Float<N>> = args.as_slice().iter().map(|arg| values[index(*arg)].clone()).collect();
+                    let args: Vec<Float<N>> = args.as_slice().iter().map(|arg| values[index(*arg)]).collect();
                     ctx.apply(*op, &args)
                 }
             };
@@ -260,22 +260,22 @@ impl Body<'_> {
         let stream = Stream { seed: noise.seed.each_ref(), stream, draw };
         let place = self.place(scope, part);
         let split = |place: NativeExpand<u32>, per_sample: NativeExpand<u32>| {
-            let sample = leaf::quotient::expand(scope, place.clone(), per_sample.clone());
-            let sample = leaf::plus::expand(scope, sample, noise.first_sample.clone());
+            let sample = leaf::quotient::expand(scope, place, per_sample);
+            let sample = leaf::plus::expand(scope, sample, noise.first_sample);
             (leaf::remainder::expand(scope, place, per_sample), sample)
         };
         if self.definition.layout.counting == Counting::ByFour {
             let four = leaf::single_word::expand(scope, 4);
-            let per_sample = leaf::quotient::expand(scope, noise.elements.clone(), four);
+            let per_sample = leaf::quotient::expand(scope, noise.elements, four);
             let (group, sample) = split(place, per_sample);
             return noise::four(ctx, &group, &sample, &stream);
         }
         let lanes = self.definition.layout.width.elements() / self.n_parts();
         let mut words: Vec<(NativeExpand<u32>, NativeExpand<u32>)> = Vec::with_capacity(lanes);
         for lane in 0..lanes {
-            let first = leaf::place::expand(scope, place.clone(), lanes as u32, 0);
+            let first = leaf::place::expand(scope, place, lanes as u32, 0);
             let offset = leaf::single_word::expand(scope, lane as u32);
-            words.push(split(leaf::plus::expand(scope, first, offset), noise.elements.clone()));
+            words.push(split(leaf::plus::expand(scope, first, offset), noise.elements));
         }
         let (element, sample) = match &words[..] {
             [a, b, c, d] => {
@@ -304,11 +304,11 @@ impl Body<'_> {
     fn output<N: Size>(&self, scope: &Scope, buffer: &mut Buffer<N>, storage: Storage, values: &[&Float<N>]) {
         let dialect = self.definition.dialect;
         let mut ctx = Vectors::<N>::new(scope);
-        let thread = self.thread.clone();
+        let thread = *self.thread;
         match buffer {
             Buffer::Numbers(buffer) => {
                 for (part, value) in values.iter().enumerate() {
-                    leaf::write::expand(scope, buffer, self.place(scope, part), (*value).clone());
+                    leaf::write::expand(scope, buffer, self.place(scope, part), *(*value));
                 }
             }
             Buffer::Pairs(buffer) => {
@@ -323,7 +323,7 @@ impl Body<'_> {
             }
             Buffer::Halves(buffer) => {
                 let mut one = Vectors::<Const<1>>::new(scope);
-                let number = one.splat(&leaf::lane::expand(scope, values[0].clone(), 0));
+                let number = one.splat(&leaf::lane::expand(scope, *values[0], 0));
                 let half = halves::pack_one(&mut one, dialect, storage, &number);
                 leaf::write::expand(scope, buffer, thread, one.splat(&half));
             }

@@ -65,11 +65,11 @@ pub(super) fn pack<N: Size>(
 ) -> [NativeExpand<u32>; 2] {
     let scope = ctx.scope;
     if dialect == Dialect::Ptx && storage != Storage::F32 {
-        let lane = |k: usize| leaf::lane::expand(scope, number.clone(), k);
+        let lane = |k: usize| leaf::lane::expand(scope, *number, k);
         return [[lane(0), lane(1)], [lane(2), lane(3)]].map(|[low, high]| ptx_pack(scope, storage, low, high));
     }
     let bits = from_float(ctx, storage, number);
-    let lane = |k: usize| leaf::lane::expand(scope, bits.clone(), k);
+    let lane = |k: usize| leaf::lane::expand(scope, bits, k);
     let mut one = Vectors::<Const<1>>::new(scope);
     [[lane(0), lane(1)], [lane(2), lane(3)]].map(|[low, high]| {
         let (low, high) = (one.splat(&low), one.splat(&high));
@@ -88,8 +88,8 @@ pub(super) fn pack_one(
     let scope = ctx.scope;
     let word = match dialect {
         Dialect::Ptx => {
-            let number = leaf::lane::expand(scope, number.clone(), 0);
-            ptx_pack(scope, storage, number.clone(), number)
+            let number = leaf::lane::expand(scope, *number, 0);
+            ptx_pack(scope, storage, number, number)
         }
         Dialect::Plain => leaf::lane::expand(scope, from_float(ctx, storage, number), 0),
     };

@@ -36,7 +36,7 @@ impl<'a, N: Size> Vectors<'a, N> {
             Op::Min => self.min(arg(0), arg(1)),
             Op::Max => self.max(arg(0), arg(1)),
             Op::Fma => self.fma(arg(0), arg(1), arg(2)),
-            Op::Neg => leaf::neg::expand(self.scope, arg(0).clone()),
+            Op::Neg => leaf::neg::expand(self.scope, *arg(0)),
             Op::Abs => self.abs(arg(0)),
             Op::Sqrt => self.sqrt(arg(0)),
             Op::Exp => elementary::exp(self, arg(0)),
@@ -49,25 +49,25 @@ impl<'a, N: Size> Vectors<'a, N> {
 
     /// The scalar in every lane.
     pub(super) fn splat<E: Scalar>(&self, scalar: &NativeExpand<E>) -> NativeExpand<Vector<E, N>> {
-        leaf::splat::expand::<E, N>(self.scope, scalar.clone())
+        leaf::splat::expand::<E, N>(self.scope, *scalar)
     }
 
     /// `a` where `x` is less than `y`, else `b`; as unsigned words.
     pub(super) fn choose_less(&self, x: &Word<N>, y: &Word<N>, a: &Word<N>, b: &Word<N>) -> Word<N> {
-        let mask = leaf::word_less::expand(self.scope, x.clone(), y.clone());
-        leaf::choose::expand(self.scope, mask, a.clone(), b.clone())
+        let mask = leaf::word_less::expand(self.scope, *x, *y);
+        leaf::choose::expand(self.scope, mask, *a, *b)
     }
 
     /// Shifts in zeros.
     pub(super) fn shift_right(&mut self, a: &Word<N>, by: u32) -> Word<N> {
         let by = self.word(by);
-        leaf::shift_right::expand(self.scope, a.clone(), by)
+        leaf::shift_right::expand(self.scope, *a, by)
     }
 
     /// The low and the high word of the product.
     pub(super) fn word_product(&self, a: &Word<N>, b: &Word<N>) -> (Word<N>, Word<N>) {
-        let low = leaf::word_mul::expand(self.scope, a.clone(), b.clone());
-        (low, leaf::word_mul_high::expand(self.scope, a.clone(), b.clone()))
+        let low = leaf::word_mul::expand(self.scope, *a, *b);
+        (low, leaf::word_mul_high::expand(self.scope, *a, *b))
     }
 }
 
@@ -128,15 +128,15 @@ impl<N: Size> Lanes for Vectors<'_, N> {
     }
 
     fn select(&mut self, mask: Self::Mask, a: &Float<N>, b: &Float<N>) -> Float<N> {
-        leaf::choose::expand(self.scope, mask, a.clone(), b.clone())
+        leaf::choose::expand(self.scope, mask, *a, *b)
     }
 
     fn shift_left(&mut self, a: &Word<N>, by: u32) -> Word<N> {
         let by = self.word(by);
-        leaf::shift_left::expand(self.scope, a.clone(), by)
+        leaf::shift_left::expand(self.scope, *a, by)
     }
 
     fn shift_right_signed(&mut self, a: &Word<N>, by: u32) -> Word<N> {
-        leaf::shift_right_signed::expand(self.scope, a.clone(), by.cast_signed())
+        leaf::shift_right_signed::expand(self.scope, *a, by.cast_signed())
     }
 }

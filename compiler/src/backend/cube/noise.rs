@@ -26,7 +26,7 @@ pub(super) fn philox<N: Size>(
     stream: &Stream<'_>,
 ) -> [Word<N>; 4] {
     let splat = |ctx: &Vectors<'_, N>, word: &NativeExpand<u32>| ctx.splat(word);
-    let mut x = [group.clone(), splat(ctx, stream.draw), sample.clone(), splat(ctx, stream.stream)];
+    let mut x = [*group, splat(ctx, stream.draw), *sample, splat(ctx, stream.stream)];
     let mut key = stream.seed.map(|word| splat(ctx, word));
     for round in 0..ROUNDS {
         if round > 0 {
@@ -106,7 +106,7 @@ pub(super) fn four<N: Size>(
     let mut pairs = Vectors::<Const<2>>::new(scope);
     let (a, b) = (leaf::pair::expand(scope, w0, w2), leaf::pair::expand(scope, w1, w3));
     let [cos, sin] = box_muller(&mut pairs, &a, &b);
-    let lane = |vector: &Float<Const<2>>, k: usize| leaf::lane::expand(scope, vector.clone(), k);
+    let lane = |vector: &Float<Const<2>>, k: usize| leaf::lane::expand(scope, *vector, k);
     leaf::four::expand(scope, lane(&cos, 0), lane(&sin, 0), lane(&cos, 1), lane(&sin, 1))
 }
 
