@@ -102,7 +102,7 @@ pub struct RunArgs {
     /// A pipeline: `digits`, `mine.samp`, `mine.samp:name`
     #[arg(default_value = "digits")]
     pub pipeline: String,
-    /// The picture to write, a PNG
+    /// The picture to write, a PNG; or the samples, a safetensors file
     #[arg(long, short, value_name = "FILE", default_value = "out.png")]
     pub output: PathBuf,
     /// Other contents of the pipeline
@@ -132,9 +132,12 @@ pub struct RunArgs {
     /// Other weights, a safetensors file
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
-    /// A tensor for an `input` of the pipeline: `NAME=FILE`, a safetensors file with one tensor
+    /// A tensor for an `input` of the pipeline: `NAME=FILE`, a PNG in grey or a safetensors file with one tensor
     #[arg(long = "input", value_name = "NAME=FILE")]
     pub inputs: Vec<String>,
+    /// Where tensors go that the sampler tells with `emit`: a safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub emit: Option<PathBuf>,
     /// No progress bar
     #[arg(long, short)]
     pub quiet: bool,

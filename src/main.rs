@@ -9,12 +9,14 @@ mod device;
 mod emit;
 mod explain;
 mod facts;
+mod inputs;
 mod list;
 mod output;
 mod picture;
 mod report;
 mod request;
 mod run;
+mod tensors;
 mod test;
 mod trace;
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
@@ -11,8 +13,9 @@ use samp_runtime::networks::Network;
 use samp_runtime::{Compiled, On, Pipeline, RunOptions, Start};
 
 use crate::args::RunArgs;
+use crate::inputs::Inputs;
 use crate::report::{Failed, warn};
-use crate::{device, output, picture, request};
+use crate::{device, output, picture, request, tensors};
 
 /// Pictures of each class when nothing else is asked for.
 const PER_CLASS: usize = 8;
@@ -30,6 +33,7 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failed> {
         return Err(Failed::Usage("`--count` is at least 1".to_owned()));
     }
     output::check(&args.output)?;
+    args.emit.as_deref().map_or(Ok(()), output::check)?;
     let pipeline = request::fill(Pipeline::named(&args.pipeline), &args.slots)?;
     let compiled = pipeline.size(28, 28).compile()?;
     let (warnings, sources) = compiled.warnings();
@@ -39,8 +43,16 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Failed> {
     let (classes, columns) = classes(args, network.n_classes())?;
     let count = args.count.unwrap_or(classes.len()).max(1);
     let network = network.with_classes(classes);
-    let (samples, tried) = draw(args, &compiled, &network, count, (&device, on))?;
-    output::write(&args.output, &picture::png(&samples, columns)?)?;
+    let inputs = Inputs::read(&args.inputs, &compiled, network.sample_shape(), count)?;
+    let Drawn { samples, emitted, tried } = draw(args, &compiled, &network, &inputs, count, (&device, on))?;
+    if is_safetensors(&args.output) {
+        tensors::write(&args.output, &HashMap::from([("samples".to_owned(), samples)]))?;
+    } else {
+        output::write(&args.output, &picture::png(&samples, columns)?)?;
+    }
+    if let Some(path) = &args.emit {
+        tensors::write(path, &emitted)?;
+    }
     println!(
         "{count} picture{} in {:.1} s: {} on {}, {}, seed {} -> {}",
         if count == 1 { "" } else { "s" },
@@ -88,13 +100,24 @@ fn cost(compiled: &Compiled, tried: &[(usize, usize)]) -> String {
     format!("up to {} steps found in {} attempts", most(|(steps, _)| *steps), most(|(_, attempts)| *attempts))
 }
 
-/// The pictures, and how many steps count and were tried, where the sampler finds its own.
-type Drawn = (Tensor, Vec<(usize, usize)>);
+/// What a run made.
+struct Drawn {
+    samples: Tensor,
+    /// What the sampler told by name: one tensor, or several in the order that they were told in.
+    emitted: HashMap<String, Tensor>,
+    /// How many steps count and were tried, where the sampler finds its own.
+    tried: Vec<(usize, usize)>,
+}
+
+fn is_safetensors(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "safetensors")
+}
 
 fn draw(
     args: &RunArgs,
     compiled: &Compiled,
     network: &Network,
+    inputs: &Inputs,
     count: usize,
     (device, on): (&Device, On),
 ) -> Result<Drawn, Failed> {
@@ -102,13 +125,14 @@ fn draw(
     let failed = |error: candle_core::Error| Failed::Found(error.to_string());
     let mut parts = Vec::new();
     let mut tried = Vec::new();
+    let mut emitted: Vec<(Arc<str>, Vec<Tensor>)> = Vec::new();
     let mut done = 0;
     while done < count {
         let batch = args.batch.min(count - done);
         let [channels, height, width] = network.sample_shape();
         let start = Start::noise_from(device, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
         let options =
-            RunOptions { inputs: inputs(args, batch, device)?, threads: args.threads, on, ..RunOptions::default() };
+            RunOptions { inputs: inputs.rows(done, batch, device)?, threads: args.threads, on, ..RunOptions::default() };
         let mut run = compiled.start(start, network.clone(), options)?;
         let mut last = None;
         for step in run.by_ref() {
@@ -116,36 +140,29 @@ fn draw(
             bar.set_position(((done as f64 + batch as f64 * step.progress) * PARTS) as u64);
             last = Some(step.x);
         }
+        for (at, (name, tensor)) in run.emitted().iter().enumerate() {
+            match emitted.get_mut(at) {
+                Some((_, parts)) => parts.push(tensor.clone()),
+                None => emitted.push((name.clone(), vec![tensor.clone()])),
+            }
+        }
         parts.extend(last);
         tried.extend(run.attempts().unwrap_or_default());
         done += batch;
     }
     bar.finish_and_clear();
-    let samples = Tensor::cat(&parts, 0).and_then(|samples| samples.to_device(&Device::Cpu)).map_err(failed)?;
-    Ok((samples, tried))
-}
-
-/// Tensors of the caller, repeated for each sample.
-fn inputs(args: &RunArgs, batch: usize, device: &Device) -> Result<HashMap<String, Tensor>, Failed> {
-    let mut inputs = HashMap::new();
-    for input in &args.inputs {
-        let Some((name, path)) = input.split_once('=') else {
-            return Err(Failed::Usage(format!(
-                "`--input {input}` names no file; write `--input mask=mask.safetensors`"
-            )));
-        };
-        let tensor = crate::trace::load(path.as_ref(), None)?;
-        let failed = |error: candle_core::Error| Failed::Found(format!("`{path}`: {error}"));
-        let tensor = tensor.to_dtype(DType::F32).map_err(failed)?;
-        let tensor = match tensor.dims()[..] {
-            [height, width] => tensor.reshape((1, 1, height, width)).map_err(failed)?,
-            _ => tensor,
-        };
-        let tensor =
-            if tensor.dims().first() == Some(&1) { tensor.repeat((batch, 1, 1, 1)).map_err(failed)? } else { tensor };
-        inputs.insert(name.to_owned(), tensor.to_device(device).map_err(failed)?);
+    let whole =
+        |parts: &[Tensor]| Tensor::cat(parts, 0).and_then(|whole| whole.to_device(&Device::Cpu)).map_err(failed);
+    let mut told: HashMap<String, Vec<Tensor>> = HashMap::new();
+    for (name, parts) in emitted {
+        told.entry(name.to_string()).or_default().push(whole(&parts)?);
     }
-    Ok(inputs)
+    let together = |(name, parts): (String, Vec<Tensor>)| match &parts[..] {
+        [one] => Ok((name, one.clone())),
+        parts => Ok((name, Tensor::stack(parts, 0).map_err(failed)?)),
+    };
+    let emitted = told.into_iter().map(together).collect::<Result<_, Failed>>()?;
+    Ok(Drawn { samples: whole(&parts)?, emitted, tried })
 }
 
 fn progress(args: &RunArgs, compiled: &Compiled, count: usize) -> ProgressBar {

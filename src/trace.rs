@@ -1,7 +1,6 @@
 //! `sampc trace`: every step of a sampler on a denoiser with a closed form.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::process::ExitCode;
 
 use candle_core::{DType, Device, Tensor};
@@ -12,6 +11,7 @@ use samp_runtime::{Compiled, Dtype, Engine, GivenLevel, GivenLevels, RunOptions,
 
 use crate::args::{BackendArg, DtypeArg, Format, TraceArgs};
 use crate::report::{Failed, warn};
+use crate::tensors::load;
 use crate::{output, request};
 
 /// What is run where flags say nothing. Around a closed form the model makes no difference.
@@ -103,26 +103,6 @@ fn start(args: &TraceArgs, dtype: Dtype) -> Result<Start, Failed> {
 /// The sample that the run starts from.
 fn first_row(start: &Start, compiled: &Compiled) -> Result<Tensor, Failed> {
     start.first(compiled.levels()[0].sigma).map_err(candle)
-}
-
-/// A tensor of a safetensors file: the named one, or the only one.
-pub fn load(path: &Path, name: Option<&str>) -> Result<Tensor, Failed> {
-    let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| Failed::Found(format!("cannot read `{shown}`: {error}")))?;
-    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-        .map_err(|error| Failed::Found(format!("`{shown}` is no safetensors file: {error}")))?;
-    let mut names: Vec<&String> = tensors.keys().collect();
-    names.sort();
-    let found = match name {
-        Some(name) => tensors.get(name),
-        None if names.len() == 1 => tensors.values().next(),
-        None => None,
-    };
-    found.cloned().ok_or_else(|| {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let wanted = name.map_or("one tensor".to_owned(), |name| format!("a tensor `{name}`"));
-        Failed::Found(format!("`{shown}` should hold {wanted}, it holds {}", names.join(", ")))
-    })
 }
 
 /// Evaluations and draws of each step.

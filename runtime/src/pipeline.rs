@@ -11,6 +11,7 @@ use samp_compiler::ir::plan::{Cost, LevelRow, Plan};
 use samp_compiler::ir::program::{ItemRef, Program};
 use samp_compiler::machine::{GivenLevels, RunConfig};
 use samp_compiler::plan::adaptive::Adaptive;
+use samp_compiler::plan::{self, Input};
 use samp_lang::diag::Diagnostic;
 use samp_lang::source::SourceMap;
 
@@ -151,6 +152,7 @@ impl Pipeline {
         let artifacts = compile_all(&kernels, self.engine, self.dtype)?;
         let kernels = artifacts.into_iter().map(|artifact| Arc::new(DeviceKernel::from(artifact))).collect();
         let is_adaptive = compiled.is_adaptive(&self.config);
+        let inputs = plan::inputs(&compiled.program, compiled.pipeline);
         let mut warnings = compiled.warnings;
         warnings.extend(planned.warnings);
         let adaptive = is_adaptive.then(|| {
@@ -163,6 +165,7 @@ impl Pipeline {
             engine: self.engine,
             dtype: self.dtype,
             network_dtype,
+            inputs,
             adaptive,
             warnings,
             sources: compiled.sources,
@@ -219,6 +222,7 @@ pub struct Compiled {
     pub(crate) engine: Engine,
     pub(crate) dtype: Dtype,
     pub(crate) network_dtype: Stored,
+    inputs: Vec<Input>,
     adaptive: Option<Found>,
     warnings: Vec<Diagnostic>,
     sources: SourceMap,
@@ -241,6 +245,11 @@ impl Compiled {
         Run::new(self, start, denoiser, options)
     }
 
+    /// The tensors that a run asks its caller for.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
     /// Whether the sampler finds its own steps. Then [`Compiled::plan`] is the first step that it tries, and what a
     /// run costs is known at its end.
     pub fn is_adaptive(&self) -> bool {
@@ -258,7 +267,7 @@ impl Compiled {
     pub(crate) fn step(&self, plan: Plan, kernels: Vec<Arc<DeviceKernel>>) -> Compiled {
         let (engine, dtype, network_dtype) = (self.engine, self.dtype, self.network_dtype);
         let (warnings, sources) = (Vec::new(), SourceMap::default());
-        Compiled { plan: Arc::new(plan), kernels, engine, dtype, network_dtype, adaptive: None, warnings, sources }
+        Compiled { plan: Arc::new(plan), kernels, engine, dtype, network_dtype, inputs, adaptive: None, warnings, sources }
     }
 
     pub(crate) fn sources(&self) -> &SourceMap {

@@ -53,7 +53,7 @@ impl Checker<'_> {
         if !self.only_positional(name, args) || !self.count(name, measure.arity(), args.positional.len(), span) {
             return error_expr(span);
         }
-        let Some(sort) = self.measured_sort(scope, measure, args.positional[0]) else { return error_expr(span) };
+        let Some(sort) = self.measured_sort(scope, measure, &args.positional) else { return error_expr(span) };
         let want = Ty::Item(sort);
         let values: Vec<Expr> = args
             .positional
@@ -67,29 +67,35 @@ impl Checker<'_> {
         make(span, measure.ty(), rate, ExprKind::Measure(measure, values))
     }
 
-    /// The first of the sorts that can be measured in which the argument names an item.
-    fn measured_sort(&mut self, scope: &mut Scope, measure: Measure, arg: &ast::Expr) -> Option<ItemSort> {
-        let name = match &arg.kind {
-            ast::ExprKind::Name(name) => Some(name),
-            ast::ExprKind::Call { callee, .. } => match &callee.kind {
-                ast::ExprKind::Name(name) => Some(name),
-                _ => None,
-            },
-            _ => None,
-        };
-        let Some(name) = name else {
-            let found = Diagnostic::new(Code::E0301, arg.span, measures(measure));
-            self.report(found.help("name the item, with options in brackets: `ddim(eta = 1)`"));
-            return None;
-        };
-        let known =
-            measure.sorts().iter().find(|sort| self.lib.find(scope.unit, Namespace::Item(**sort), name).is_some());
-        if known.is_none() {
-            let found =
-                Diagnostic::new(Code::E0101, arg.span, format!("there is no {} called `{name}`", sorts(measure)));
-            self.report(found.help(measures(measure)));
+    /// The first of the sorts that can be measured in which every argument names an item.
+    fn measured_sort(&mut self, scope: &Scope, measure: Measure, args: &[&ast::Expr]) -> Option<ItemSort> {
+        let mut fitting = measure.sorts().to_vec();
+        for arg in args {
+            let Some(name) = item_name(arg) else {
+                let found = Diagnostic::new(Code::E0301, arg.span, measures(measure));
+                self.report(found.help("name the item, with options in brackets: `ddim(eta = 1)`"));
+                return None;
+            };
+            fitting.retain(|sort| self.lib.find(scope.unit, Namespace::Item(*sort), name).is_some());
+            if fitting.is_empty() {
+                let message = format!("there is no {} called `{name}`", sorts(measure));
+                self.report(Diagnostic::new(Code::E0101, arg.span, message).help(measures(measure)));
+                return None;
+            }
         }
-        known.copied()
+        fitting.first().copied()
+    }
+}
+
+/// The name of an item, alone or with options.
+fn item_name(arg: &ast::Expr) -> Option<&str> {
+    let callee = match &arg.kind {
+        ast::ExprKind::Call { callee, .. } => &callee.kind,
+        kind => kind,
+    };
+    match callee {
+        ast::ExprKind::Name(name) => Some(name),
+        _ => None,
     }
 }
 

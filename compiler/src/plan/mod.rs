@@ -123,28 +123,44 @@ fn trace(program: &Program, pipeline: ItemRef, given: Vec<Value<Tape>>, config: 
     Ok(Traced { tape: machine.arith, levels, sampler, schedule, warnings })
 }
 
-/// Gives a run the tensors of its caller.
-fn give_inputs(machine: &mut Machine<'_, Tape>, pipeline: ItemRef) {
-    let program = machine.program;
+/// A tensor of the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it is: a `sample` without noise, or a `weight`.
+    pub kind: Kind,
+}
+
+/// The tensors that a run of a pipeline asks its caller for.
+pub fn inputs(program: &Program, pipeline: ItemRef) -> Vec<Input> {
+    let mut inputs: Vec<Input> = Vec::new();
+    let mut add = |name: &Arc<str>, kind| {
+        inputs.retain(|known| known.name != *name);
+        inputs.push(Input { name: name.clone(), kind });
+    };
     if let ItemBody::Pipeline(code) = &program.items[pipeline].body {
         for name in &code.inputs {
-            let kind = code.start.map_or(Kind::Sample, |start| input_kind(program, start, name));
-            give(machine, name, kind);
+            add(name, code.start.map_or(Kind::Sample, |start| input_kind(program, start, name)));
         }
     }
     for item in program.items.values() {
         if let ItemBody::Rules(code) = &item.body {
             for name in &code.inputs {
                 // Which of the two an input is, the checker knows; a mask has no level, an image is at `clean`.
-                give(machine, name, input_kind(program, code.run, name));
+                add(name, input_kind(program, code.run, name));
             }
         }
     }
+    inputs
 }
 
-fn give(machine: &mut Machine<'_, Tape>, name: &Arc<str>, kind: Kind) {
-    let node = machine.arith.nodes.push(NodeKind::Input(name.clone()));
-    machine.give_input(name, node, kind);
+/// Gives a run the tensors of its caller.
+fn give_inputs(machine: &mut Machine<'_, Tape>, pipeline: ItemRef) {
+    for Input { name, kind } in inputs(machine.program, pipeline) {
+        let node = machine.arith.nodes.push(NodeKind::Input(name.clone()));
+        machine.give_input(&name, node, kind);
+    }
 }
 
 /// Whether an input is an image or a mask.
