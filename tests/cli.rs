@@ -824,7 +824,7 @@ mod running {
         desk.run(&["run", "--steps", "-3"]).fails(1, "between 1 and 100000 steps, found -3");
         desk.run(&["run", "--steps", "0"]).fails(1, "error[E0510]: a run takes between 1 and 100000 steps, found 0");
         desk.run(&["run", "digit"]).fails(1, "help: did you mean `digits`?");
-        desk.run(&["run", "flowers"]).fails(1, "pipelines are `digits`, and those of files: `mine.samp`");
+        desk.run(&["run", "flowers"]).fails(1, "pipelines are `digits`, `digits_img2img`,");
         desk.run(&["run", "nowhere.samp"]).fails(1, "cannot read `nowhere.samp`: there is no such file");
         assert!(desk.files().is_empty(), "a run that fails writes nothing: {:?}", desk.files());
     }
@@ -873,9 +873,67 @@ mod running {
         desk.run(&["run", "--count", "0"]).fails(2, "`--count` is at least 1");
         small(&desk, &["--network", "faces"]).fails(2, "there is no network called `faces`; there are `digits`");
         small(&desk, &["--input", "mask"]).fails(2, "`--input mask` names no file");
-        small(&desk, &["--input", "mask=nowhere"]).fails(1, "cannot read `nowhere`");
+        small(&desk, &["--input", "mask=nowhere"])
+            .fails(2, "there is no input called `mask`; the pipeline asks for none");
+        small(&desk, &["--sampler", "inpaint", "--input", "mask=nowhere"]).fails(1, "cannot read `nowhere`");
         desk.run(&["run", "--schedule", "edm", "--steps", "2", "-q"]).fails(1, "the denoiser failed at step 1 of 2");
         assert!(desk.files().is_empty(), "a run that fails writes nothing: {:?}", desk.files());
+    }
+
+    /// A picture of one grey.
+    fn picture(desk: &Desk, name: &str, size: (u32, u32), grey: u8) {
+        let pixels = image::GrayImage::from_pixel(size.0, size.1, image::Luma([grey]));
+        pixels.save(desk.path().join(name)).expect("a picture");
+    }
+
+    #[test]
+    fn a_run_keeps_what_the_mask_keeps() {
+        let desk = Desk::new();
+        picture(&desk, "known.png", (28, 28), 255);
+        picture(&desk, "mask.png", (56, 56), 0);
+        let painted = ["run", "digits_inpaint", "--input", "known=known.png", "--input", "mask=mask.png", "-q"];
+        let few = ["--count", "3", "--batch", "2", "--steps", "2", "-o", "out.safetensors"];
+        desk.run(&[&painted[..], &few[..]].concat()).well();
+        let bytes = desk.bytes("out.safetensors");
+        let samples = &candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).expect("tensors")["samples"];
+        assert_eq!(samples.dims(), [3, 1, 28, 28]);
+        let values = samples.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).expect("numbers");
+        assert!(values.iter().all(|value| *value == 1.0), "nothing of the picture is made anew");
+        // The samples of a run are an input of another, one for each.
+        let again = ["run", "digits_img2img", "--input", "image=out.safetensors", "-q", "--set", "strength=0.1"];
+        desk.run(&[&again[..], &["--count", "3", "--batch", "2", "--steps", "1"]].concat()).well();
+        desk.run(&[&again[..], &["--count", "2", "--steps", "1"]].concat())
+            .fails(1, "the input `image` is [3, 1, 28, 28], expected [1 or 2, 1, 28, 28]");
+    }
+
+    #[test]
+    fn inputs_that_do_not_fit_are_refused() {
+        let desk = Desk::new();
+        let paint = |inputs: &[&str]| desk.run(&[&["run", "digits_inpaint", "-q"], inputs].concat());
+        paint(&[]).fails(2, "the input `known` is not given");
+        picture(&desk, "odd.png", (28, 30), 0);
+        paint(&["--input", "known=odd.png"]).fails(1, "`odd.png` is 28 x 30 pixels, expected 28 x 28 or a multiple");
+        desk.write("none.png", b"\x89PNG\r\n\x1a\nno picture");
+        paint(&["--input", "known=none.png"]).fails(1, "`none.png` is no picture");
+        let much = Tensor::full(2f32, (28, 28), &Device::Cpu).expect("a tensor");
+        much.save_safetensors("mask", desk.path().join("mask")).expect("a file");
+        paint(&["--input", "mask=mask"]).fails(1, "the input `mask` is a weight and holds 2, expected 0 to 1");
+        assert_eq!(desk.files(), ["mask", "none.png", "odd.png"]);
+    }
+
+    #[test]
+    fn what_a_sampler_tells_is_written() {
+        let desk = Desk::new();
+        small(
+            &desk,
+            &["--sampler", "record(at = [0, 1])", "--emit", "told.safetensors", "--count", "3", "--batch", "2"],
+        )
+        .well();
+        let bytes = desk.bytes("told.safetensors");
+        let told = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).expect("tensors");
+        let shapes = ["start", "end", "knot"].map(|name| told[name].dims().to_vec());
+        assert_eq!(shapes, [vec![3, 1, 28, 28], vec![3, 1, 28, 28], vec![2, 3, 1, 28, 28]]);
+        assert_eq!(told.len(), 3);
     }
 
     #[test]

@@ -266,7 +266,7 @@ impl Compiled {
     /// One step of such a run, to be followed like a plan.
     pub(crate) fn step(&self, plan: Plan, kernels: Vec<Arc<DeviceKernel>>) -> Compiled {
         let (engine, dtype, network_dtype) = (self.engine, self.dtype, self.network_dtype);
-        let (warnings, sources) = (Vec::new(), SourceMap::default());
+        let (inputs, warnings, sources) = (Vec::new(), Vec::new(), SourceMap::default());
         Compiled { plan: Arc::new(plan), kernels, engine, dtype, network_dtype, inputs, adaptive: None, warnings, sources }
     }
 

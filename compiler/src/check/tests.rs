@@ -76,9 +76,10 @@ impl Checker<'_> {
                 self.report(found.help("name the item, with options in brackets: `ddim(eta = 1)`"));
                 return None;
             };
+            let known = sorts(&fitting);
             fitting.retain(|sort| self.lib.find(scope.unit, Namespace::Item(*sort), name).is_some());
             if fitting.is_empty() {
-                let message = format!("there is no {} called `{name}`", sorts(measure));
+                let message = format!("there is no {known} called `{name}`");
                 self.report(Diagnostic::new(Code::E0101, arg.span, message).help(measures(measure)));
                 return None;
             }
@@ -99,12 +100,12 @@ fn item_name(arg: &ast::Expr) -> Option<&str> {
     }
 }
 
-fn sorts(measure: Measure) -> String {
-    measure.sorts().iter().map(|sort| sort.name()).collect::<Vec<_>>().join(" or ")
+fn sorts(sorts: &[ItemSort]) -> String {
+    sorts.iter().map(|sort| sort.name()).collect::<Vec<_>>().join(" or ")
 }
 
 fn measures(measure: Measure) -> String {
-    format!("`{}` measures a {}", measure.name(), sorts(measure))
+    format!("`{}` measures a {}", measure.name(), sorts(measure.sorts()))
 }
 
 /// Lists of these can be compared.

@@ -28,10 +28,13 @@ pub fn pipeline(sampler: &str, guidance: &str) -> Pipeline {
 pub fn run(
     compiled: &Compiled,
     denoiser: impl FnMut(&Tensor, &Call) -> candle_core::Result<Tensor>,
-    options: RunOptions,
+    mut options: RunOptions,
 ) -> Tensor {
     let dtype = if compiled.dtype() == samp_runtime::Dtype::F64 { DType::F64 } else { DType::F32 };
     let start = Start::noise_from(&Device::Cpu, SHAPE, 5, 2, dtype).expect("a start");
+    for input in compiled.inputs() {
+        options.inputs.insert(input.name.to_string(), Tensor::ones(SHAPE, dtype, &Device::Cpu).expect("a tensor"));
+    }
     compiled.start(start, denoiser, options).and_then(|run| run.finish()).expect("the run goes through")
 }
 
