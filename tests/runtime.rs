@@ -14,7 +14,7 @@ use samp_compiler::machine::{Machine, RunConfig};
 use samp_compiler::types::Kind;
 use samp_runtime::analytic::Analytic;
 use samp_runtime::{
-    Call, Compiled, Denoiser, Dtype, Engine, Error, GivenLevel, GivenLevels, Pipeline, RunOptions, Start,
+    Call, Compiled, Denoiser, Dtype, Engine, Error, GivenLevel, GivenLevels, HostValue, Pipeline, RunOptions, Start,
 };
 
 const SHAPE: [usize; 2] = [2, 3];
@@ -244,6 +244,39 @@ fn laps_are_runs_of_their_own() {
             assert!(difference(&found[jump - 1], &wanted) < 1e-12, "{sampler}, at level {jump}");
         }
     }
+}
+
+#[test]
+fn the_host_is_asked_while_a_run_is_planned() {
+    const TEXT: &str = "extern share(k: int, of: real[]) -> real = 1\n\nextern more(k: int) -> real[] = [k]\n\n\
+        sampler shared {\n    step x: sample@s -> sample@t {\n        \
+        return transfer(x, share(i, [2, 3]) * sum(more(2)) / 2 * x0(x), t)\n    }\n}\n";
+    let pipeline = || {
+        let base = Pipeline::new().text("mine.samp", TEXT).sampler("mine.samp").schedule("edm").model("x0");
+        base.grid("karras(high = level(rho = 20))").steps(2).dtype(Dtype::F64)
+    };
+    let run = |pipeline: Pipeline| {
+        let compiled = pipeline.compile().expect("it compiles");
+        samples(&compiled, &first(&compiled), LAW, RunOptions::default()).pop().expect("there are steps")
+    };
+    let number = |value: f64| move |_: &[HostValue]| Ok(HostValue::Number(value));
+    let alone = run(pipeline());
+    assert_eq!(run(pipeline().host("share", number(1.0))), alone);
+    assert_ne!(run(pipeline().host("share", number(0.5))), alone);
+    let told = |args: &[HostValue]| match args {
+        [HostValue::Number(k), HostValue::List(of)] if *of == [2.0, 3.0] && *k < 2.0 => Ok(HostValue::Number(1.0)),
+        other => Err(format!("{other:?} is not what the text says")),
+    };
+    assert_eq!(run(pipeline().host("share", told)), alone);
+    assert_eq!(run(pipeline().host("more", |_| Ok(HostValue::List(vec![1.5, 0.5])))), alone);
+    let refused = |pipeline: Pipeline, why: &str| {
+        let error = pipeline.compile().expect_err("the host is wrong").to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    refused(pipeline().host("share", number(f64::NAN)), "the host's `share` gave NaN");
+    refused(pipeline().host("share", |_| Err("out of reach".to_owned())), "the host's `share` failed: out of reach");
+    refused(pipeline().host("more", number(1.0)), "gave a number, expected a list");
+    refused(pipeline().host("shear", number(1.0)), "no `extern` function is called `shear`");
 }
 
 #[test]

@@ -323,7 +323,13 @@ pub struct Function {
     pub result: Ty,
     /// What it computes; its `return`s are named by the declared result.
     pub body: Block,
+    /// The host may give it; and whether it must, `body` being empty.
+    pub host: Option<Needed>,
 }
+
+/// Whether a function of the host must be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needed(pub bool);
 
 /// A constant.
 #[derive(Debug)]

@@ -379,7 +379,7 @@ pub struct Constant {
     pub value: Expr,
 }
 
-/// `extern name(..) -> type`.
+/// `extern name(..) -> type`, or with `= ..` behind it.
 #[derive(Clone, Debug)]
 pub struct Extern {
     /// Its name.
@@ -388,6 +388,8 @@ pub struct Extern {
     pub params: Vec<Param>,
     /// Its result.
     pub result: Type,
+    /// What it is where no host gives one.
+    pub otherwise: Option<Expr>,
 }
 
 /// `test "..." { expect .. }`.

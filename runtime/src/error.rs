@@ -61,6 +61,9 @@ pub enum Error {
     /// A bug of ours: a plan that is no step.
     #[error("internal error: the plan of a step makes none")]
     NotAdaptive,
+    /// A function of the host that nothing calls.
+    #[error("no `extern` function is called `{0}`")]
+    UnknownHost(String),
     /// There is no such network.
     #[error("there is no network called `{name}`; there are {known}")]
     UnknownNetwork {

@@ -9,6 +9,7 @@ use samp_compiler::compile::{self, Failure, Request};
 use samp_compiler::hir::Slot;
 use samp_compiler::ir::plan::{Cost, LevelRow, Plan};
 use samp_compiler::ir::program::{ItemRef, Program};
+use samp_compiler::machine::host::HostValue;
 use samp_compiler::machine::{GivenLevels, RunConfig};
 use samp_compiler::plan::adaptive::Adaptive;
 use samp_compiler::plan::{self, Input};
@@ -120,6 +121,17 @@ impl Pipeline {
         self
     }
 
+    /// A function for the `extern` function of this name, in place of what its text says: `.host("gain", |args| ..)`. It
+    /// is called while the run is planned, never in a run.
+    pub fn host(
+        mut self,
+        name: &str,
+        function: impl Fn(&[HostValue]) -> Result<HostValue, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.hosts.give(name, function);
+        self
+    }
+
     /// What runs the kernels; the best for this machine by default.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = engine;
@@ -147,6 +159,10 @@ impl Pipeline {
         let compiled = compile::compile(&self.request, &loader)?;
         let network_dtype = self.network_dtype.unwrap_or(self.dtype.into());
         let cast = network_dtype != Stored::from(self.dtype);
+        let known = compiled.program.hosts();
+        if let Some(name) = self.config.hosts.names().find(|name| !known.contains(*name)) {
+            return Err(Error::UnknownHost(name.to_string()));
+        }
         let planned = compiled.plan(&RunConfig { cast, ..self.config.clone() })?;
         let kernels: Vec<_> = planned.plan.kernels.values().cloned().collect();
         let artifacts = compile_all(&kernels, self.engine, self.dtype)?;

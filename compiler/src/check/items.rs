@@ -332,6 +332,44 @@ impl Checker<'_> {
     }
 
     pub(crate) fn check_fn(&mut self, unit: UnitId, item: &ast::Function) -> FnId {
+        self.check_function(unit, item, None)
+    }
+
+    /// A function of the host: from numbers to numbers, with what it is where there is no host.
+    pub(crate) fn check_extern(&mut self, unit: UnitId, item: &ast::Extern) -> Option<FnId> {
+        let (zero, needed) = match &item.otherwise {
+            Some(value) => (value.clone(), false),
+            // Nothing evaluates it.
+            None => (ast::Expr { span: item.name.span, kind: ast::ExprKind::Int(0) }, true),
+        };
+        let function = ast::Function {
+            name: item.name.clone(),
+            params: item.params.clone(),
+            result: Some(item.result.clone()),
+            body: ast::Body::Expr(zero),
+        };
+        let id = self.check_function(unit, &function, Some(crate::hir::Needed(needed)));
+        let checked = &self.hir.fns[id];
+        let numbers = |ty: &Ty| match ty {
+            Ty::Int | Ty::Real | Ty::Error => true,
+            Ty::List(of) => matches!(**of, Ty::Int | Ty::Real),
+            _ => false,
+        };
+        let given = checked.params.iter().all(|param| numbers(&checked.frame.locals[param.local].ty));
+        let result = matches!(&checked.result, Ty::Real | Ty::Error) || checked.result == Ty::Real.list();
+        if !(given && result) {
+            let found = Diagnostic::new(
+                Code::E0004,
+                item.name.span,
+                "functions of the host that take or give more than numbers are not supported yet",
+            );
+            self.report(found.help("take `int`s, `real`s and lists of them, and give a `real` or `real[]`"));
+            return None;
+        }
+        Some(id)
+    }
+
+    fn check_function(&mut self, unit: UnitId, item: &ast::Function, host: Option<crate::hir::Needed>) -> FnId {
         let mut scope = Scope::new(unit, Place::Fn);
         self.not_built_in(&item.name);
         for param in &item.params {
@@ -370,12 +408,19 @@ impl Checker<'_> {
             Some(ty) => {
                 let written = self.ty(&mut scope, ty);
                 let result = Returned { ty: written.ty, level: written.level };
-                (self.body(&mut scope, &item.body, &result, &item.name), result.ty)
+                match host {
+                    Some(crate::hir::Needed(true)) => (Block::default(), result.ty),
+                    _ => (self.body(&mut scope, &item.body, &result, &item.name), result.ty),
+                }
             }
             None => self.inferred(&mut scope, &item.body, &item.name),
         };
-        self.check_used(&scope);
+        // What stands in for the host need not read all that the host is told.
+        if host.is_none() {
+            self.check_used(&scope);
+        }
         let function = Function {
+            host,
             name: item.name.text.clone(),
             span: item.name.span,
             params,

@@ -163,10 +163,7 @@ impl<'l> Checker<'l> {
             ItemKind::Pipeline(item) => self.check_pipeline(unit, doc, item).map(Checked::Item),
             ItemKind::Fn(item) => Some(Checked::Fn(self.check_fn(unit, item))),
             ItemKind::Const(item) => Some(Checked::Const(self.check_const(unit, item))),
-            ItemKind::Extern(item) => {
-                self.unsupported(item.name.span, "functions of the host");
-                None
-            }
+            ItemKind::Extern(item) => self.check_extern(unit, item).map(Checked::Fn),
             ItemKind::Test(test) => Some(Checked::Test(self.check_test(unit, item.span.at_start(), test))),
         }
     }

@@ -4,6 +4,7 @@
 //! by side; each has its shape and its rate. Items are functions with options in front. The interpreter in
 //! [`crate::machine`] gives a program its meaning.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
@@ -274,6 +275,15 @@ pub enum Op {
         /// An upper end is given, and whether it belongs to the range.
         high: Option<bool>,
     },
+    /// A function of the host; nothing where the host gives none.
+    Host {
+        /// Its name.
+        name: Arc<str>,
+        /// There is nothing else to take its place.
+        needed: bool,
+        /// It gives a list.
+        list: bool,
+    },
     /// What is measured of items.
     Measure(Measure),
     /// An item with some options bound.
@@ -488,6 +498,23 @@ pub struct PipelineCode {
     pub network: Option<Arc<str>>,
 }
 
+impl Program {
+    /// The names of the functions of the host that it calls.
+    pub fn hosts(&self) -> BTreeSet<Arc<str>> {
+        fn of(block: &Block, into: &mut BTreeSet<Arc<str>>) {
+            for inst in &block.insts {
+                if let Op::Host { name, .. } = &inst.op {
+                    into.insert(name.clone());
+                }
+                inst.blocks.iter().for_each(|block| of(block, into));
+            }
+        }
+        let mut names = BTreeSet::new();
+        self.funcs.values().for_each(|function| of(&function.body, &mut names));
+        names
+    }
+}
+
 impl Op {
     /// The word that the text form begins with.
     pub fn word(&self) -> &'static str {
@@ -548,6 +575,7 @@ impl Op {
             Op::Measure(_) => "measure",
             Op::Estimate => "estimate",
             Op::Accept => "accept",
+            Op::Host { .. } => "host",
             Op::Return => "return",
         }
     }

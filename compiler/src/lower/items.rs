@@ -253,7 +253,21 @@ impl<'h> Lower<'h> {
             let held = b.emit(op, vec![value, level], vec![], (Shape::Tensor(*kind), Rate::Elem), function.span);
             b.bind(*param, Access::Value(held));
         }
-        let result = self.stmts(&mut b, &function.body);
+        let result = match function.host {
+            None => self.stmts(&mut b, &function.body),
+            Some(hir::Needed(needed)) => {
+                let out = (Shape::from(&function.result), Rate::Step);
+                let args = values.iter().map(|(_, value)| *value).collect();
+                let list = matches!(function.result, Ty::List(_));
+                let op = Op::Host { name: function.name.clone(), needed, list };
+                let given = b.emit(op, args, vec![], out, function.span);
+                let otherwise = (!needed).then(|| b.block(|b| self.stmts(b, &function.body)));
+                Some(match otherwise {
+                    Some(block) => b.emit(Op::Default, vec![given], vec![block], out, function.span),
+                    None => given,
+                })
+            }
+        };
         let run = self.program.funcs.push(b.finish(result));
         let code = FnCode { run, defaults };
         self.fns.insert(id, code.clone());

@@ -256,6 +256,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                     opened: OnceCell::new(),
                 }))
             }
+            Op::Host { name, needed, list } => self.host(name, (*needed, *list), &args, span)?,
             Op::Measure(measure) => {
                 let items: Vec<_> = args.iter().filter_map(Value::item).collect();
                 let gauge = self.gauge.clone().ok_or_else(|| internal(span, "a measure outside of a test"))?;

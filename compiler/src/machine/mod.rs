@@ -9,6 +9,7 @@ mod exec;
 mod functions;
 mod integral;
 mod items;
+pub mod host;
 mod legs;
 pub mod ledger;
 pub mod level;
@@ -72,6 +73,8 @@ pub struct Machine<'p, A: Arith> {
     binding: Option<Span>,
     /// The outermost call of a function in the body of the rule that runs.
     called: Option<Span>,
+    /// Functions of the host.
+    pub(crate) hosts: host::Hosts,
     /// Measures items, where a test asks for it.
     pub(crate) gauge: Option<Rc<dyn Gauge<A> + 'p>>,
 }
@@ -199,6 +202,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             opening: Rc::from(""),
             binding: None,
             called: None,
+            hosts: host::Hosts::default(),
             gauge: None,
         }
     }

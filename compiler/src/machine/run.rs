@@ -6,6 +6,7 @@ use std::sync::Arc;
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
+use super::host::Hosts;
 use super::legs::{check_levels, legs};
 use super::level::Level;
 use super::value::{ItemValue, Tensor, Value};
@@ -49,11 +50,13 @@ pub struct RunConfig {
     pub size: (i64, i64),
     /// The network takes another dtype than the state's, so that what it is fed is written for it alone.
     pub cast: bool,
+    /// Functions for `extern` functions.
+    pub hosts: Hosts,
 }
 
 impl Default for RunConfig {
     fn default() -> Self {
-        RunConfig { steps: None, levels: None, size: (1, 1), cast: false }
+        RunConfig { steps: None, levels: None, size: (1, 1), cast: false, hosts: Hosts::default() }
     }
 }
 

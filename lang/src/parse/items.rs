@@ -119,7 +119,8 @@ impl Builder<'_> {
     fn extern_fn(&mut self, mut parts: Parts<'_>) -> Extern {
         let name = self.name(parts.need());
         let params = self.params(&mut parts);
-        Extern { name, params, result: self.ty(parts.need()) }
+        let result = self.ty(parts.need());
+        Extern { name, params, result, otherwise: parts.next().map(|pair| self.expr(pair)) }
     }
 
     fn test(&mut self, mut parts: Parts<'_>) -> Test {

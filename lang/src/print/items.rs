@@ -47,6 +47,9 @@ impl Tree {
             ItemKind::Extern(item) => {
                 self.params(&item.params);
                 self.optional_type("result", Some(&item.result));
+                if let Some(otherwise) = &item.otherwise {
+                    self.part("otherwise", |tree| tree.expr(otherwise));
+                }
             }
             ItemKind::Test(item) => {
                 self.line(format_args!("name {:?}", item.name));

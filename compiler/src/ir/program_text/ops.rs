@@ -25,6 +25,9 @@ pub(super) fn told(op: &Op) -> String {
         Op::Bool(value) => format!(" {value}"),
         Op::Str(text) => format!(" {text:?}"),
         Op::Choice(word) | Op::Branch(word) | Op::Input(word) | Op::Emit(word) => format!(" {}", name(word)),
+        Op::Host { name: host, needed, list } => {
+            format!(" {}{}", name(host), flags(&[("needed", *needed), ("list", *list)]))
+        }
         Op::Measure(measure) => format!(" {}", measure.name()),
         Op::Builtin(builtin) => format!(" {}", builtin.name()),
         Op::Position(position) => format!(" {}", position.name()),
@@ -171,6 +174,11 @@ pub(super) fn op(word: &str, text: &mut Cursor) -> Result<Op, TextError> {
         "set" => Op::Set,
         "emit" => Op::Emit(text.name()?.into()),
         "require" => Op::Require,
+        "host" => {
+            let name = text.name()?.into();
+            let [needed, list] = read_flags(text, ["needed", "list"])?;
+            Op::Host { name, needed, list }
+        }
         "measure" => Op::Measure(text.word("a measure", Measure::from_name)?),
         "estimate" => Op::Estimate,
         "accept" => Op::Accept,

@@ -151,6 +151,7 @@ pub(super) fn signature(op: &Op) -> Signature {
             Signature { gives: Out::Same, ..value(&with(&[Want::Passed], &ends), Want::Any) }
         }
         Op::Item { .. } => many(&[], ITEM),
+        Op::Host { list, .. } => many(&[], if *list { LIST } else { REAL }),
         Op::Measure(measure) => value(&vec![ITEM; measure.arity()], Want::Only(Shape::from(&measure.ty()))),
         Op::RunGrid => value(&[ITEM, INT], LIST),
         Op::RunSchedule => value(&[ITEM, Want::Number], LEVEL),
