@@ -131,8 +131,12 @@ fn draw(
         let batch = args.batch.min(count - done);
         let [channels, height, width] = network.sample_shape();
         let start = Start::noise_from(device, (batch, channels, height, width), args.seed, done as u64, DType::F32)?;
-        let options =
-            RunOptions { inputs: inputs.rows(done, batch, device)?, threads: args.threads, on, ..RunOptions::default() };
+        let options = RunOptions {
+            inputs: inputs.rows(done, batch, device)?,
+            threads: args.threads,
+            on,
+            ..RunOptions::default()
+        };
         let mut run = compiled.start(start, network.clone(), options)?;
         let mut last = None;
         for step in run.by_ref() {

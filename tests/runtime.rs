@@ -127,8 +127,20 @@ fn difference(found: &[f64], wanted: &[f64]) -> f64 {
     off.fold(0.0, |top: f64, next| if next.is_nan() { f64::INFINITY } else { top.max(next) }) / scale
 }
 
+/// A tensor of the caller where the test has none of its own.
+fn input_values(kind: Kind) -> Vec<f64> {
+    match kind {
+        Kind::Weight => vec![1.0, 0.0, 1.0, 1.0, 0.0, 0.0],
+        _ => vec![0.4, -0.8, 0.1, 0.9, -0.2, 0.5],
+    }
+}
+
 /// The samples of a run after each step.
-fn samples(compiled: &Compiled, x: &[f64], denoiser: impl Denoiser, options: RunOptions) -> Vec<Vec<f64>> {
+fn samples(compiled: &Compiled, x: &[f64], denoiser: impl Denoiser, mut options: RunOptions) -> Vec<Vec<f64>> {
+    for input in compiled.inputs() {
+        let given = || tensor(input_values(input.kind), &SHAPE, compiled.dtype());
+        options.inputs.entry(input.name.to_string()).or_insert_with(given);
+    }
     let start = Start::sample(tensor(x.to_vec(), &SHAPE, compiled.dtype()), 0);
     let run = compiled.start(start, denoiser, options).expect("the run starts");
     run.map(|step| values(&step.expect("the run goes on").x)).collect()
@@ -184,7 +196,9 @@ fn off(case: &Case, dtype: Dtype, engine: Engine) -> f64 {
     let compiled = case.compile(dtype, engine);
     let x = first(&compiled);
     let found = samples(&compiled, &x, LAW, with_noise());
-    let wanted = case.reference(x, perfect, noise, &[]);
+    let inputs = compiled.inputs();
+    let inputs: Vec<_> = inputs.iter().map(|input| (&*input.name, input.kind, input_values(input.kind))).collect();
+    let wanted = case.reference(x, perfect, noise, &inputs);
     assert_eq!(found.len(), wanted.len(), "{case:?} has as many steps");
     found.iter().zip(&wanted).map(|(found, wanted)| difference(found, wanted)).fold(0.0, f64::max)
 }

@@ -45,6 +45,6 @@ pub use samp_compiler::backend::stored::Stored;
 pub use samp_compiler::backend::{Dtype, Engine};
 pub use samp_compiler::compile::Failure;
 pub use samp_compiler::machine::host::HostValue;
-pub use samp_compiler::plan::Input;
 pub use samp_compiler::machine::{GivenLevel, GivenLevels};
+pub use samp_compiler::plan::Input;
 pub use start::Start;

@@ -283,7 +283,17 @@ impl Compiled {
     pub(crate) fn step(&self, plan: Plan, kernels: Vec<Arc<DeviceKernel>>) -> Compiled {
         let (engine, dtype, network_dtype) = (self.engine, self.dtype, self.network_dtype);
         let (inputs, warnings, sources) = (Vec::new(), Vec::new(), SourceMap::default());
-        Compiled { plan: Arc::new(plan), kernels, engine, dtype, network_dtype, inputs, adaptive: None, warnings, sources }
+        Compiled {
+            plan: Arc::new(plan),
+            kernels,
+            engine,
+            dtype,
+            network_dtype,
+            inputs,
+            adaptive: None,
+            warnings,
+            sources,
+        }
     }
 
     pub(crate) fn sources(&self) -> &SourceMap {

@@ -72,7 +72,9 @@ impl<A: Arith> Machine<'_, A> {
                 return Ok(Value::None);
             }
             let found = Diagnostic::new(Code::E0505, span, format!("the host gives no function `{name}`"));
-            return Err(Box::new(found.help(format!("say what it is where there is no host: `extern {name}(..) -> real = ..`"))));
+            return Err(Box::new(
+                found.help(format!("say what it is where there is no host: `extern {name}(..) -> real = ..`")),
+            ));
         };
         let told: Option<Vec<HostValue>> = args.iter().map(host_value).collect();
         let told = told.ok_or_else(|| internal(span, "an argument of the host that is no number"))?;
