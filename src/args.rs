@@ -161,6 +161,9 @@ pub enum DeviceArg {
 pub struct ListArgs {
     /// Only one sort: `samplers`, `schedules`, `grids`, `models`, `guidance`, `pipelines`
     pub sort: Option<String>,
+    /// Names that other projects have for it; `sampc run` understands them too
+    #[arg(long, conflicts_with = "format")]
+    pub aliases: bool,
     /// How it is written
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,

@@ -40,6 +40,10 @@ pub fn list(args: &ListArgs) -> Result<ExitCode, Failed> {
             })?]
         }
     };
+    if args.aliases {
+        print_aliases(&sorts);
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut rows = Vec::new();
     for sort in sorts {
         rows.extend(rows_of(sort));
@@ -74,6 +78,17 @@ pub fn rows_of(sort: ItemSort) -> Vec<Row> {
         });
     }
     rows
+}
+
+/// Names elsewhere, by project.
+fn print_aliases(sorts: &[ItemSort]) {
+    let named = |here: &str| sorts.iter().any(|sort| here.split('=').next().unwrap_or("").trim() == sort.name());
+    let aliases: Vec<_> = samp_std::aliases().filter(|alias| named(alias.here)).collect();
+    let width = |of: fn(&samp_std::Alias) -> usize| aliases.iter().map(of).max().unwrap_or(0);
+    let (project, name) = (width(|alias| alias.project.len()), width(|alias| alias.name.len()));
+    for alias in &aliases {
+        println!("{:project$}  {:name$}  {}", alias.project, alias.name, alias.here);
+    }
 }
 
 fn print(rows: &[Row]) {

@@ -39,6 +39,25 @@ sampler multistep(tolerance: real in (0, inf) = 0.01) {
 }
 ";
 
+/// Always rejects its first attempt, and counts in `control`.
+const COUNTING: &str = "
+sampler counting {
+    adaptive per sample over lambda from 2
+    state tries: real = 0
+
+    step x: sample@s -> sample@t {
+        estimate 0 * x
+        return transfer(x, x0(x), t)
+    }
+
+    control h, e {
+        tries <- tries + 1
+        accept tries >= 2
+        return if tries < 2 { h / 2 } else { h }
+    }
+}
+";
+
 /// A law whose probability flow is a scaling about the mean, `(x - alpha m) / std(x)`.
 const MEAN: f64 = 0.5;
 const STD: f64 = 0.5;
@@ -121,6 +140,15 @@ fn a_rejected_step_leaves_no_trace() {
     for (x, expected) in values(&steps.last().expect("a step").x).iter().zip(expected) {
         assert!((x - expected).abs() <= 1e-12, "{x} is not {expected}");
     }
+}
+
+#[test]
+fn what_control_keeps_outlives_a_rejected_step() {
+    let pipeline = pipeline("counting.samp").text("counting.samp", COUNTING);
+    let compiled = pipeline.compile().unwrap_or_else(|error| panic!("{error}"));
+    let mut run = compiled.start(start(1, 0), law(), RunOptions::default()).expect("it starts");
+    let steps = run.by_ref().collect::<Result<Vec<_>, _>>().expect("it runs").len();
+    assert_eq!(run.attempts(), Some(vec![(steps, steps + 1)]));
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl std::error::Error for Failure {}
 /// Compiles what a request asks for.
 pub fn compile(request: &Request, loader: &Loader<'_>) -> Result<Compiled, Failure> {
     let mut ctx = Assemble { checker: Checker::new(Library::new(loader)), own: Vec::new() };
-    let made = ctx.assemble(request);
+    let made = ctx.assemble(&crate::elsewhere::translated(request));
     let Assemble { mut checker, own } = ctx;
     checker.diagnostics.extend(own);
     let (Some(pipeline), false) = (made, checker.has_errors()) else {

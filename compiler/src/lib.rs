@@ -19,5 +19,6 @@ pub mod math;
 pub mod pass;
 pub mod plan;
 pub mod compile;
+mod elsewhere;
 pub mod prove;
 pub mod hir_text;

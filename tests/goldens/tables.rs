@@ -111,7 +111,8 @@ impl Tables {
                 What::QuarterLog => (level.sigma / level.alpha).ln() / 4.0,
                 What::Angle => (level.sigma / level.alpha).atan() * std::f64::consts::FRAC_2_PI,
             };
-            if !((found - expected).abs() <= 1e-9 * expected.abs().max(1e-3)) {
+            let close = (found - expected).abs() <= 1e-9 * expected.abs().max(1e-3);
+            if !close {
                 return Err(format!("entry {at} is {found}, expected {expected}"));
             }
         }

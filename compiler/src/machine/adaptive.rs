@@ -160,6 +160,8 @@ impl<'p, A: Arith> Machine<'p, A> {
         let accepted = trial.as_ref().and_then(|trial| trial.accepted).unwrap_or(true);
         if !accepted {
             self.recall(before);
+            // Before the first step there was nothing to be put back.
+            let instance = self.enter(sampler, code)?;
             for (index, value) in trial.map(|trial| trial.replaced).unwrap_or_default() {
                 self.instances[instance].states[index as usize] = value;
             }

@@ -176,8 +176,10 @@ impl Run {
         pairs.filter(|(earlier, later)| close(of(earlier), of(later))).collect()
     }
 
+    /// Pairs at two places of the text: one place that is met twice, in a sampler that is run twice, has no other name.
     fn doubled_places(&self) -> Vec<Pair> {
-        self.doubled().iter().map(|(earlier, later)| (earlier.place, later.place)).collect()
+        let places = self.doubled().into_iter().map(|(earlier, later)| (earlier.place, later.place));
+        places.filter(|(earlier, later)| earlier.0 != later.0).collect()
     }
 
     fn asked(&self) -> Vec<Place> {
