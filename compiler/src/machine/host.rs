@@ -52,10 +52,9 @@ impl fmt::Debug for Hosts {
 /// The same names with the same functions behind them.
 impl PartialEq for Hosts {
     fn eq(&self, other: &Hosts) -> bool {
-        let same = |((a, f), (b, g)): ((&Arc<str>, &Arc<Function>), (&Arc<str>, &Arc<Function>))| {
-            a == b && Arc::as_ptr(f).cast::<()>() == Arc::as_ptr(g).cast::<()>()
-        };
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+        let place = |function: &Arc<Function>| Arc::as_ptr(function).cast::<()>();
+        self.0.len() == other.0.len()
+            && self.0.iter().zip(&other.0).all(|(a, b)| a.0 == b.0 && place(a.1) == place(b.1))
     }
 }
 
