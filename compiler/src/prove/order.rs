@@ -90,7 +90,11 @@ pub(super) fn of(
             }
             Err(Undecided::Unknown(why)) => {
                 facts.notes.push(format!("not decided{}: {why}", with(draw, families[0])));
-                facts.claimed = facts.claimed.or(Some(order));
+                if first {
+                    facts.claimed = Some(order);
+                    facts.as_run = runs::of(bench, code, draw, families[0]);
+                    found.extend(facts.as_run.and_then(|run| diverges(hir, id, &claimed, run)));
+                }
                 continue;
             }
         };
@@ -112,6 +116,9 @@ pub(super) fn of(
             facts.formula = decided.then_some(lowest.order);
             let limit = formula.limit(draw, families[0]);
             facts.as_run = runs::of(bench, code, draw, families[0]).map(|run| AsRun { limit, ..run });
+            if found.is_empty() {
+                found.extend(facts.as_run.and_then(|run| diverges(hir, id, &claimed, run)));
+            }
         }
     }
     if let (None, Some((order, why))) = (facts.claimed, skipped.first()) {
@@ -178,6 +185,22 @@ fn refused(hir: &Hir, id: ItemId, claimed: &Claimed<'_>, order: &Order, with: &s
     };
     let help = format!("{cause} h^{power}, not h^{}; {mend}, or claim `order {}`", claimed.order + 1, order.order);
     Diagnostic::new(Code::E0421, place(hir, id, claimed.line), message).label("claimed here").help(help)
+}
+
+/// Runs of a rule of any order come nearer with every halving of the steps.
+const LEAST_SLOPE: f64 = 0.5;
+
+/// Refuses a rule whose runs do not come nearer: its steps may be right, and what it carries along grows.
+fn diverges(hir: &Hir, id: ItemId, claimed: &Claimed<'_>, run: AsRun) -> Option<Diagnostic> {
+    let meshes = [(run.smooth, "smooth"), (run.rough, "rough")];
+    let (slope, mesh) =
+        meshes.into_iter().find_map(|(slope, mesh)| Some((slope?, mesh)).filter(|(slope, _)| *slope < LEAST_SLOPE))?;
+    let order = claimed.order;
+    let message = format!(
+        "order {order} is claimed, and runs do not converge: their error falls at order {slope:.2} on {mesh} grids"
+    );
+    let help = "what is carried from step to step grows, or the grid decides of its size: see the weights of the past, which must sum to 1";
+    Some(Diagnostic::new(Code::E0421, place(hir, id, claimed.line), message).label("claimed here").help(help))
 }
 
 /// Where the claim stands: its line, or the option that is its own claim.

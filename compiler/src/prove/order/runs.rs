@@ -43,6 +43,9 @@ const CLEAN: f64 = 2.5;
 /// No run is to cost more than about this, in instructions of the interpreter.
 const MAX_WORK: u64 = 120_000;
 
+/// Slopes beyond this are of errors that vanish or grow beyond all numbers.
+const STEEPEST: f64 = 99.0;
+
 /// Below this an error is rounding.
 const FLOOR: f64 = 3e-13;
 
@@ -101,7 +104,8 @@ impl Runs<'_, '_> {
         }
         let kept: Vec<f64> = errors.into_iter().take_while(|error| *error > FLOOR).collect();
         let [.., before, last] = kept[..] else { return Some((None, steps)) };
-        Some((Some(math::round(100.0 * math::ln(before / last) / std::f64::consts::LN_2) / 100.0), steps))
+        let slope = (math::ln(before / last) / std::f64::consts::LN_2).clamp(-STEEPEST, STEEPEST);
+        Some((Some(math::round(100.0 * slope) / 100.0), steps))
     }
 
     fn run(&self, lambdas: &[f64]) -> Option<End> {
@@ -118,7 +122,9 @@ impl Runs<'_, '_> {
         let sampler = item(code, options_in(bench, &draw.options), program);
         let end = machine.run_levels(&sampler, levels, x, |_, _, _| {}).ok()?;
         let pairs = end.parts.iter().zip(exact.parts.iter());
-        let error = pairs.map(|(found, exact)| (found - exact).abs()).fold(0.0, f64::max);
+        // What is no number is as far away as can be.
+        let off = |found: f64, exact: f64| if found.is_nan() { f64::MAX } else { (found - exact).abs().min(f64::MAX) };
+        let error = pairs.map(|(found, exact)| off(*found, *exact)).fold(0.0, f64::max);
         Some(End { error, work: machine.work() })
     }
 }
