@@ -24,6 +24,8 @@ pub enum Command {
     Run(RunArgs),
     /// List the standard library
     List(ListArgs),
+    /// Read a scheduler configuration of diffusers into a pipeline
+    Import(ImportArgs),
     /// Explain a diagnostic code
     Explain(ExplainArgs),
     /// Show a stage of the compiler as text
@@ -94,6 +96,23 @@ pub struct SlotArgs {
     /// An option, such as `sampler.eta=0.5`; without a slot one of the pipeline
     #[arg(long = "set", value_name = "ITEM.OPTION=VALUE")]
     pub sets: Vec<String>,
+}
+
+/// `sampc import`.
+#[derive(Debug, ClapArgs)]
+pub struct ImportArgs {
+    /// A `scheduler_config.json`
+    #[arg(value_name = "FILE")]
+    pub config: PathBuf,
+    /// The file to write; printed if not given
+    #[arg(long, short, value_name = "FILE.samp")]
+    pub output: Option<PathBuf>,
+    /// The number of steps
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub steps: u32,
+    /// The network that the pipeline names
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
 }
 
 /// `sampc run`.

@@ -9,6 +9,8 @@ mod device;
 mod emit;
 mod explain;
 mod facts;
+mod import;
+mod import_file;
 mod inputs;
 mod list;
 mod output;
@@ -55,6 +57,7 @@ fn dispatch(args: &Args) -> Result<ExitCode, Failed> {
         Command::Run(run) => run::run(run),
         Command::Test(test) => test::test(test),
         Command::List(list) => list::list(list),
+        Command::Import(import) => import_file::import(import),
         Command::Explain(explain) => explain::explain(explain),
         Command::Emit(emit) => emit::emit(emit),
         Command::Trace(trace) => trace::trace(trace),

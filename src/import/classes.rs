@@ -1,0 +1,270 @@
+//! The classes of diffusers that can be imported.
+
+use super::config::Config;
+use super::expression::Expression;
+use super::levels::{Last, Levels, Rescaled, Steps, Table};
+
+/// A scheduler class.
+pub struct Class {
+    /// Without `Scheduler` at its end.
+    name: &'static str,
+    /// Whether its predictions are clipped unless the configuration says otherwise.
+    pub clips: bool,
+    pub levels: Levels,
+    /// The sampler for a number of steps.
+    pub sampler: fn(&Config, &Class, usize) -> Result<String, String>,
+    /// Keys of its neighbours that it does not have, or that cannot be honoured.
+    pub lacks: &'static [&'static str],
+    /// What a reader of the pipeline should know.
+    pub note: Option<&'static str>,
+}
+
+const HO: (&str, f64, f64) = ("linear", 0.0001, 0.02);
+const LATENT: (&str, f64, f64) = ("scaled_linear", 0.00085, 0.012);
+const HEUN: (&str, f64, f64) = ("linear", 0.00085, 0.012);
+const LEADING: Option<&str> = Some("leading");
+const LINSPACE: Option<&str> = Some("linspace");
+const RESPACED: &[&str] = &["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas"];
+const FLOW_ONLY: &[&str] = &[
+    "use_karras_sigmas",
+    "use_exponential_sigmas",
+    "use_beta_sigmas",
+    "use_lu_lambdas",
+    "use_dynamic_shifting",
+    "shift_terminal",
+];
+const OWN_SIGMAS: &str = "These are the scheduler's own levels; a caller that hands over its own has others.";
+const BOUNDARY: &str = "Diffusers also adds the sample to each prediction, with a weight below 1e-5.";
+
+const fn table(
+    betas: (&'static str, f64, f64),
+    rescaled: Rescaled,
+    spacing: Option<&'static str>,
+    steps: Steps,
+    last: Last,
+) -> Levels {
+    Levels::Table(Table { betas, rescaled, spacing, steps, last })
+}
+
+const fn class(
+    name: &'static str,
+    levels: Levels,
+    sampler: fn(&Config, &Class, usize) -> Result<String, String>,
+) -> Class {
+    Class { name, clips: false, levels, sampler, lacks: &["use_lu_lambdas"], note: None }
+}
+
+use Last::{AlphaToOne, Clean, Entry};
+use Rescaled::{Never, Pinned, Pure};
+use Steps::{Entries, Sigmas, Skips, Solver};
+
+#[rustfmt::skip]
+static CLASSES: [Class; 18] = [
+    Class { clips: true, ..class("DDIM", table(HO, Pure, LEADING, Entries, AlphaToOne(true)), ddim) },
+    Class { clips: true, ..class("DDPM", table(HO, Pure, LEADING, Entries, Clean), ddpm) },
+    class("PNDM", table(HO, Never, LEADING, Entries, AlphaToOne(false)), pndm),
+    class("EulerDiscrete", table(HO, Pinned, LINSPACE, Sigmas, Clean), euler),
+    Class {
+        lacks: RESPACED,
+        ..class("EulerAncestralDiscrete", table(HO, Pinned, LINSPACE, Sigmas, Clean), |_, _, _| plain("euler_ancestral"))
+    },
+    class("HeunDiscrete", table(HEUN, Never, LINSPACE, Sigmas, Clean), |_, _, _| plain("heun")),
+    class("KDPM2Discrete", table(HEUN, Never, LINSPACE, Sigmas, Clean), |_, _, _| plain("dpm_2")),
+    class("LMSDiscrete", table(HO, Never, LINSPACE, Sigmas, Clean), |_, _, _| plain("lms")),
+    Class { lacks: &[], ..class("DPMSolverMultistep", table(HO, Pinned, LINSPACE, Solver, Clean), multistep) },
+    class("DPMSolverSinglestep", table(HO, Never, None, Solver, Clean), singlestep),
+    Class {
+        lacks: &["use_lu_lambdas", "use_flow_sigmas"],
+        ..class("UniPCMultistep", table(HO, Pinned, LINSPACE, Solver, Clean), unipc)
+    },
+    class("DEISMultistep", table(HO, Never, LINSPACE, Solver, Entry), deis),
+    Class { note: Some(BOUNDARY), ..class("LCM", table(LATENT, Pure, None, Skips, Clean), lcm) },
+    class("TCD", table(LATENT, Pure, None, Skips, Entry), |_, _, _| plain("tcd(gamma = 0.3)")),
+    class("EDMEuler", Levels::Edm, |_, _, _| plain("euler")),
+    class("EDMDPMSolverMultistep", Levels::Edm, multistep),
+    Class { note: Some(OWN_SIGMAS), ..class("FlowMatchEulerDiscrete", Levels::Flow, flow_euler) },
+    Class {
+        note: Some(OWN_SIGMAS),
+        lacks: FLOW_ONLY,
+        ..class("FlowMatchHeunDiscrete", Levels::Flow, |_, _, _| plain("heun_flow"))
+    },
+];
+
+/// The class of a name.
+pub fn find(name: &str) -> Result<&'static Class, String> {
+    let short = name.strip_suffix("Scheduler").unwrap_or(name);
+    CLASSES.iter().find(|class| class.name == short).ok_or_else(|| {
+        let names: Vec<String> = CLASSES.iter().map(|class| format!("`{}Scheduler`", class.name)).collect();
+        format!("`_class_name` is `{name}`; there are {}", names.join(", "))
+    })
+}
+
+/// A class name as the name of an item: `EulerDiscreteScheduler` is `euler_discrete`.
+pub fn item_name(class: &str) -> String {
+    let letters: Vec<char> = class.strip_suffix("Scheduler").unwrap_or(class).chars().collect();
+    let mut name = String::new();
+    for (at, letter) in letters.iter().enumerate() {
+        let begins = letter.is_uppercase()
+            && at > 0
+            && (letters[at - 1].is_lowercase() || letters.get(at + 1).is_some_and(|next| next.is_lowercase()));
+        if begins {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+/// What the network's output means.
+pub fn model(config: &Config, levels: &Levels) -> Result<String, String> {
+    match levels {
+        Levels::Edm => {
+            config.word("prediction_type", "epsilon", &["epsilon"])?;
+            config.whole("num_train_timesteps", 1000, 1, 100_000)?;
+            let data = config.number("sigma_data", 0.5)?;
+            Ok(Expression::new("edm").with_if(data != 0.5, "data_std", data).text())
+        }
+        Levels::Flow => plain("flow"),
+        Levels::Table(table) if table.is_flow(config)? => {
+            config.word("prediction_type", "epsilon", &["flow_prediction"])?;
+            plain("flow")
+        }
+        Levels::Table(_) => {
+            let kind = config.word("prediction_type", "epsilon", &["epsilon", "v_prediction", "sample"])?;
+            plain(match kind {
+                "epsilon" => "eps",
+                "v_prediction" => "v",
+                _ => "x0",
+            })
+        }
+    }
+}
+
+fn plain(name: &str) -> Result<String, String> {
+    Ok(name.to_owned())
+}
+
+fn euler(config: &Config, _: &Class, _: usize) -> Result<String, String> {
+    config.word("timestep_type", "discrete", &["discrete"])?;
+    plain("euler")
+}
+
+/// Steps aim at t - 1000 div n, which may not be the next time step.
+fn same_stride(config: &Config, class: &Class, n: usize) -> Result<Option<u64>, String> {
+    let Levels::Table(table) = &class.levels else { return Ok(None) };
+    let (times, stride) = table.strides(config, n)?;
+    let same = times.windows(2).all(|pair| pair[0] - pair[1] == stride);
+    let ends = times.last().is_none_or(|last| last - stride < 0.0);
+    Ok((!(same && ends)).then_some(stride as u64))
+}
+
+fn ddim(config: &Config, class: &Class, n: usize) -> Result<String, String> {
+    Ok(match same_stride(config, class, n)? {
+        None => "ddim".to_owned(),
+        Some(stride) => Expression::new("fixed_stride").with("base", "ddim").with("stride", stride).text(),
+    })
+}
+
+fn ddpm(config: &Config, class: &Class, n: usize) -> Result<String, String> {
+    let kinds = ["fixed_small", "fixed_small_log", "fixed_large"];
+    if config.word("variance_type", "fixed_small", &kinds)? != "fixed_large" {
+        return plain("ddpm");
+    }
+    let Levels::Table(table) = &class.levels else { return plain("ddpm") };
+    if table.strides(config, n)?.0.last().is_some_and(|last| *last > 0.0) {
+        return Err(config.refusal("variance_type", "only the small variances where the last time step is not 0"));
+    }
+    Ok(Expression::new("ddpm").with("variance", "large").text())
+}
+
+fn pndm(config: &Config, class: &Class, n: usize) -> Result<String, String> {
+    let skips = config.flag("skip_prk_steps", false)?;
+    if same_stride(config, class, n)?.is_some() {
+        return Err(config.refusal("timestep_spacing", &format!("only `leading` for {n} steps")));
+    }
+    if !skips && n < 4 {
+        return Err(config.refusal("skip_prk_steps", &format!("only `true` for {n} steps")));
+    }
+    let velocity = config.word("prediction_type", "epsilon", &["epsilon", "v_prediction"])? == "v_prediction";
+    let sampler = Expression::new("pndm").with_if(skips, "start", "heun");
+    Ok(sampler.with_if(velocity, "average", "velocity").text())
+}
+
+/// Whether the last of few steps are of lower order.
+fn few(config: &Config, n: usize) -> Result<bool, String> {
+    Ok(config.flag("lower_order_final", true)? && n < 15)
+}
+
+fn multistep(config: &Config, _: &Class, n: usize) -> Result<String, String> {
+    let algorithms = ["dpmsolver++", "sde-dpmsolver++", "dpmsolver"];
+    let algorithm = config.word("algorithm_type", "dpmsolver++", &algorithms)?;
+    let sde = algorithm == "sde-dpmsolver++";
+    let order = config.whole("solver_order", 2, 1, if sde { 2 } else { 3 })?;
+    let form = config.word("solver_type", "midpoint", &["midpoint", "heun"])?;
+    let (few, euler) = (few(config, n)?, config.flag("euler_at_final", false)?);
+    if order == 1 {
+        return plain(if sde { "ddim(eta = 1.0)" } else { "ddim" });
+    }
+    let taper = (if few { 2 } else { u64::from(euler) }).min(order - 1);
+    let noise = algorithm == "dpmsolver";
+    let name = match (noise, order, sde) {
+        (true, _, _) => "dpm_solver_multistep",
+        (false, 3, _) => "dpmpp_3m_as_shipped",
+        (false, _, true) => "dpmpp_2m_sde",
+        (false, _, false) => "dpmpp_2m",
+    };
+    let sampler = Expression::new(name).with_if(form != "midpoint", "form", form);
+    let sampler = match taper > 0 {
+        true if order == 3 || noise => sampler.with("taper", taper),
+        true => sampler.with("taper", true),
+        false => sampler,
+    };
+    Ok(sampler.with_if(noise, "order", order).with_if(noise && order == 3, "third", "as_shipped").text())
+}
+
+fn singlestep(config: &Config, _: &Class, n: usize) -> Result<String, String> {
+    let algorithm = config.word("algorithm_type", "dpmsolver++", &["dpmsolver++", "dpmsolver"])?;
+    let order = config.whole("solver_order", 2, 1, 3)?;
+    let form = config.word("solver_type", "midpoint", &["midpoint", "heun"])?;
+    let taper = config.flag("lower_order_final", false)? && (n as u64).is_multiple_of(order);
+    if order == 1 {
+        return plain("ddim");
+    }
+    let sampler = Expression::new("singlestep").with_if(order != 2, "points", order);
+    let sampler = sampler.with_if(algorithm == "dpmsolver", "predict", "noise");
+    Ok(sampler.with_if(form == "heun", "form", form).with_if(taper, "taper", true).text())
+}
+
+fn unipc(config: &Config, _: &Class, _: usize) -> Result<String, String> {
+    let order = config.whole("solver_order", 2, 1, 4)?;
+    let b = config.word("solver_type", "bh2", &["bh1", "bh2"])?;
+    let data = config.flag("predict_x0", true)?;
+    let skip = config.wholes("disable_corrector")?;
+    let lower = config.flag("lower_order_final", true)?;
+    let sampler = Expression::new("unipc").with("order", order).with_if(b != "bh2", "b", b);
+    let sampler = sampler.with_if(!data, "predict", "noise");
+    let sampler = sampler.with_if(!skip.is_empty(), "skip", format_args!("{skip:?}"));
+    Ok(sampler.with_if(!lower, "taper", false).text())
+}
+
+fn deis(config: &Config, _: &Class, n: usize) -> Result<String, String> {
+    config.word("algorithm_type", "deis", &["deis"])?;
+    config.word("solver_type", "logrho", &["logrho"])?;
+    let order = config.whole("solver_order", 2, 1, 3)?;
+    let few = few(config, n)?;
+    if order == 1 {
+        return plain("ddim");
+    }
+    Ok(Expression::new("deis").with("points", order).with_if(few, "taper", order - 1).text())
+}
+
+fn lcm(config: &Config, _: &Class, _: usize) -> Result<String, String> {
+    if config.number("timestep_scaling", 10.0)? < 10.0 {
+        return Err(config.refusal("timestep_scaling", "only numbers from 10, for which the sample adds nothing"));
+    }
+    plain("lcm")
+}
+
+fn flow_euler(config: &Config, _: &Class, _: usize) -> Result<String, String> {
+    plain(if config.flag("stochastic_sampling", false)? { "lcm" } else { "euler" })
+}
