@@ -1,5 +1,7 @@
 //! Samplers that find their own steps: what a run of them must keep to, whatever its steps are.
 
+mod common;
+
 use candle_core::{DType, Device, Tensor};
 use samp_runtime::analytic::Analytic;
 use samp_runtime::{Compiled, Dtype, Error, GivenLevel, GivenLevels, Pipeline, RunOptions, Start};
@@ -204,4 +206,49 @@ fn images_are_begun_from_once() {
     assert_eq!(run(1, 0), together[..5]);
     assert_eq!(run(1, 1), together[5..]);
     assert!(together.iter().all(|x| x.abs() < 3.0), "{together:?}");
+}
+
+/// k-diffusion's runs of the same solver, in double precision: `tests/goldens/README.md` says how they were made.
+#[test]
+fn dpm_adaptive_is_that_of_k_diffusion() {
+    let data = |ending: &str| common::path(&format!("tests/goldens/data/kdiffusion__sample_dpm_adaptive.{ending}"));
+    let text = std::fs::read_to_string(data("json")).expect("the cases");
+    let cases: serde_json::Value = serde_json::from_str(&text).expect("cases");
+    let tensors = candle_core::safetensors::load(data("safetensors"), &Device::Cpu).expect("the numbers");
+    let mut compared = 0;
+    for case in cases["cases"].as_array().expect("a list") {
+        let id = case["id"].as_str().expect("an id");
+        let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+        let (kwargs, low, high) = (&case["kwargs"], number(&case["sigma_min"]), number(&case["sigma_max"]));
+        let eta = kwargs["eta"].as_f64().unwrap_or(0.0);
+        let (order, rtol, atol) = (&kwargs["order"], number(&kwargs["rtol"]), number(&kwargs["atol"]));
+        let sampler = format!("dpm_adaptive(order = {order}, rtol = {rtol}, atol = {atol}, eta = {eta})");
+        let pipeline = Pipeline::new().schedule(format!("edm(smallest = {low}, largest = {high})")).grid("ends");
+        let pipeline = pipeline.model("x0").sampler(sampler).steps(1).dtype(Dtype::F64);
+        let compiled = pipeline.compile().unwrap_or_else(|error| panic!("{id}: {error}"));
+        let x = (0..256).map(|i| f64::from(i)).map(|i| ((0.7 * i).sin() + 0.3 * (2.1 * i).cos()) * high).collect();
+        let x = Tensor::from_vec::<_, f64>(x, (1, 256), &Device::Cpu).expect("a start");
+        let toy = if case["toy"] == "gmm" { "gmm:0.3,-1,0.3;0.5,0.25,0.2;0.2,1.5,0.15" } else { "gauss:0.5,0.5" };
+        let toy = Analytic::parse(toy).expect("a law");
+        let noise =
+            (0..100u32).flat_map(|k| (0..256u32).map(move |i| 1.2 * (1.3 * f64::from((i + 1) * (k + 1))).sin()));
+        let noise = Tensor::from_vec(noise.collect::<Vec<f64>>(), (100, 1, 256), &Device::Cpu).expect("noise");
+        let options = RunOptions { noise: Some(noise), ..RunOptions::default() };
+        let mut run = compiled.start(Start::sample(x, 0), toy, options).expect("it starts");
+        let last = run.by_ref().last().expect("a step").unwrap_or_else(|error| panic!("{id}: {error}"));
+        let attempts = run.attempts().expect("it is adaptive")[0];
+        let tries = tensors[&format!("{id}/traj")].dims()[0] - 1;
+        assert_eq!(attempts.1, tries, "{id}: attempts, {} of them count", attempts.0);
+        // A rejected step has spent its draw here, and none there.
+        if eta > 0.0 && attempts.0 < attempts.1 {
+            continue;
+        }
+        let expected = values(&tensors[&format!("{id}/final")]);
+        let size = number(&case["final_abs_max"]).max(1.0);
+        for (at, (found, expected)) in values(&last.x).iter().step_by(8).zip(expected).enumerate() {
+            assert!((found - expected).abs() <= 1e-7 * size, "{id}: element {at} is {found}, not {expected}");
+        }
+        compared += 1;
+    }
+    assert_eq!(compared, 7, "cases compared");
 }
