@@ -21,6 +21,7 @@ pub fn object(facts: &Facts) -> Value {
         "state": facts.state,
         "families": facts.families,
         "approximate": facts.approximate,
+        "departures": facts.departures,
     })
 }
 
@@ -80,6 +81,8 @@ pub fn lines(facts: &Facts) -> Vec<(&'static str, String)> {
     let buffers = |n: u32| format!("{n} buffer{}", if n == 1 { "" } else { "s" });
     lines.push(("state", format!("{} between steps, {} at the peak", buffers(facts.state.rest), facts.state.peak)));
     lines.push(("families", facts.families.join(", ")));
+    let words = std::iter::once("departs").chain(std::iter::repeat(""));
+    lines.extend(words.zip(&facts.departures).map(|(word, departure)| (word, departure.clone())));
     lines
 }
 

@@ -171,6 +171,7 @@ fn samplers() -> Vec<String> {
         "unipc(order = 2, b = bh1)",
         "unipc(order = 4, corrector = false)",
     ];
+    // Those that read a branch or another output of the model are in `tests/guidance.rs`.
     std_planned_samplers().chain(with_options).map(str::to_owned).collect()
 }
 

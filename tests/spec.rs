@@ -132,6 +132,7 @@ fn gives(gives: Gives) -> &'static str {
         Gives::Tensor => "`tensor`",
         Gives::Noise => "`noise`",
         Gives::Reals => "`real[]`",
+        Gives::Tensors => "`tensor[]`",
         Gives::SameList => "a list like it",
         Gives::Level => "`level`",
     }

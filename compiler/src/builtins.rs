@@ -44,6 +44,8 @@ pub enum Gives {
     Tensor,
     /// `noise`.
     Noise,
+    /// A list of tensors.
+    Tensors,
     /// A list of reals.
     Reals,
     /// A list like the first argument.
@@ -120,6 +122,13 @@ builtins! {
     Renoised "renoised" (Level) Level "In a grid: the level, reached from a cleaner one by adding noise.";
     Noise "noise" () Noise "A fresh draw.";
     Brownian "brownian" (Level, Level) Noise "The path's increment from the first level to the second, as a unit normal.";
+    Norm "norm" (Tensor) Tensor "The root of the mean of squares of a sample's elements.";
+    Mean "mean" (Tensor) Tensor "The mean of a sample's elements.";
+    Std "std" (Tensor) Tensor "The standard deviation of a sample's elements: the norm without the mean.";
+    MaxAbs "max_abs" (Tensor) Tensor "The largest magnitude of a sample's elements.";
+    Quantile "quantile" (Tensor, Real) Tensor "The quantile of a sample's elements, linear between neighbours: x, share.";
+    Dot "dot" (Tensor, Tensor) Tensor "The mean of products of a sample's elements, so that `dot(x, x) == norm(x)^2`.";
+    Split "split" (Tensor, Int) Tensors "In a model: the network's output, parted into so many equal groups of channels.";
     Blend "blend" (Tensor, Tensor, Tensor) Tensor "`a` where the mask is 1 and `b` where it is 0: mask, a, b.";
 }
 
@@ -131,14 +140,5 @@ impl Builtin {
 }
 
 /// Names with a meaning that is not given yet; a use of one is reported, never run.
-pub const UNSUPPORTED: &[(&str, &str)] = &[
-    ("norm", "reductions over a sample are not there yet"),
-    ("mean", "reductions over a sample are not there yet"),
-    ("std", "reductions over a sample are not there yet"),
-    ("max_abs", "reductions over a sample are not there yet"),
-    ("quantile", "reductions over a sample are not there yet"),
-    ("dot", "reductions over a sample are not there yet"),
-    ("downsample", "spatial operations are not there yet"),
-    ("upsample", "spatial operations are not there yet"),
-    ("split", "networks with a second output are not there yet"),
-];
+pub const UNSUPPORTED: &[(&str, &str)] =
+    &[("downsample", "spatial operations are not there yet"), ("upsample", "spatial operations are not there yet")];

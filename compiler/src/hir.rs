@@ -220,6 +220,8 @@ pub struct Rules {
     pub inputs: Vec<Local>,
     /// Branches.
     pub branches: Vec<Arc<str>>,
+    /// Further outputs: those that a model gives, or that a sampler reads.
+    pub views: Vec<(Arc<str>, Kind)>,
     /// The rule.
     pub body: Block,
     /// The families claimed; empty means all.
@@ -417,6 +419,8 @@ pub enum StmtKind {
     },
     /// Keeps a value.
     Keep(Target, Expr),
+    /// Gives a further output of a model.
+    Give(Arc<str>, Expr),
     /// Makes a nested sampler forget.
     Forget(Local),
     /// Tells the observer.
@@ -567,6 +571,8 @@ pub enum ExprKind {
     Predict {
         /// The view.
         kind: Kind,
+        /// A further output of the model, in place of its prediction.
+        output: Option<Arc<str>>,
         /// The sample.
         x: Box<Expr>,
         /// A branch or a guidance, where one is named.

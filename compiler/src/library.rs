@@ -368,13 +368,16 @@ pub fn std_names(sort: ItemSort) -> impl Iterator<Item = &'static str> {
         .filter_map(move |(path, _)| path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".samp"))
 }
 
-/// Samplers of the standard library whose steps the grid gives; the others find their own.
+/// Samplers of the standard library that every pipeline can run: the grid gives their steps, and they name no branch of
+/// the guidance and read no further output of the model.
 pub fn std_planned_samplers() -> impl Iterator<Item = &'static str> {
-    let adaptive = |name: &&str| {
+    let particular = |name: &&str| {
         let text = samp_std::text(&format!("samplers/{name}.samp")).unwrap_or_default();
-        text.lines().any(|line| line.trim_start().starts_with("adaptive "))
+        let starts =
+            |line: &str| ["adaptive ", "branch ", "view "].iter().any(|word| line.trim_start().starts_with(word));
+        text.lines().any(starts)
     };
-    std_names(ItemSort::Sampler).filter(move |name| !adaptive(name))
+    std_names(ItemSort::Sampler).filter(move |name| !particular(name))
 }
 
 /// The path of a file named in another one, with `.` and `..` taken out.

@@ -55,7 +55,14 @@ impl Call {
         self.op.args.iter().find(|(known, _)| **known == *name).map(|(_, values)| &values[..])
     }
 
-    /// How the model turns the output into a prediction: `input = scale x`, `prediction = skip x + out output`.
+    /// How many times the channels of its input (dimension 1) the output has: 2 where the model reads a second output
+    /// from them, such as a learned variance.
+    pub fn parts(&self) -> usize {
+        self.op.parts as usize
+    }
+
+    /// How the model turns the output, or the first of its parts, into a prediction: `input = scale x`, `prediction =
+    /// skip x + out output`.
     pub fn affine(&self) -> Affine {
         self.op.affine
     }
@@ -64,7 +71,7 @@ impl Call {
 /// A denoiser: a network, or a closure around one.
 ///
 /// The input has shape `[batch * branches, ..]`, the network's dtype and the state's device; the output must have the
-/// same. The input's storage is written again after the call: a denoiser that keeps it must copy it.
+/// same, but for [`Call::parts`] times the channels. The input's storage is written again after the call: a denoiser that keeps it must copy it.
 pub trait Denoiser {
     /// The network's output.
     fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor>;

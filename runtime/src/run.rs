@@ -12,7 +12,7 @@ use samp_compiler::ir::plan::{CallOp, Fed, LaunchOp, LevelRow, PlanOp, Source, T
 use crate::adaptive::AdaptiveRun;
 use crate::denoiser::{Call, Denoiser};
 use crate::device::operands::candle_dtype;
-use crate::device::{On, TensorDraw, TensorLaunch};
+use crate::device::{Cells, On, TensorDraw, TensorLaunch};
 use crate::error::{Error, plain};
 use crate::pipeline::Compiled;
 use crate::start::{INITIAL_STREAM, STEP_STREAM, Start, rows};
@@ -125,6 +125,8 @@ pub(crate) struct Follow<'p, D> {
     slots: Vec<Tensor>,
     /// What launches write for calls, in the network's dtype: a group of rows for each branch.
     feed: Option<Tensor>,
+    /// One number per sample in each.
+    cells: Vec<Cells>,
     outputs: Vec<Option<Tensor>>,
     inputs: HashMap<String, Tensor>,
     noise: Vec<Tensor>,
@@ -173,6 +175,7 @@ impl<'p, D: Denoiser> Follow<'p, D> {
             on: options.on,
             slots,
             feed,
+            cells: vec![Cells::Host(Vec::new()); plan.n_cells as usize],
             outputs: vec![None; plan.cost.calls as usize],
             inputs: options.inputs,
             noise,
@@ -269,6 +272,11 @@ impl<'p, D: Denoiser> Follow<'p, D> {
                     self.outputs[*call as usize].as_ref().expect("a verified plan reads outputs that are there");
                 Ok(output.narrow(0, *branch as usize * self.batch, self.batch)?)
             }
+            Source::Part { call, branch, part } => {
+                let output = self.source(&Source::Output { call: *call, branch: *branch })?;
+                let channels = self.shape.dims().get(1).copied().unwrap_or(1);
+                Ok(output.narrow(1, *part as usize * channels, channels)?.contiguous()?)
+            }
             Source::Input(name) => Ok(self.inputs[&**name].clone()),
         }
     }
@@ -305,15 +313,21 @@ impl<'p, D: Denoiser> Follow<'p, D> {
                 None => TensorDraw::Generated { stream: STEP_STREAM, draw: *draw },
             })
             .collect();
+        let cells: Vec<&Cells> = op.cells.iter().map(|cell| &self.cells[cell.as_u32() as usize]).collect();
         let launch = TensorLaunch {
             scalars: &op.scalars,
             draws: &draws,
+            cells: &cells,
             seed: self.seed,
             first_sample: self.first_sample,
             threads: self.threads,
         };
         let kernel = &self.compiled.kernels[op.kernel.as_u32() as usize];
-        Ok(kernel.launch(self.on, &launch, &loads, &stores)?)
+        let reduced = kernel.launch(self.on, &launch, &loads, &stores)?;
+        for (cell, numbers) in op.reduces.iter().zip(reduced) {
+            self.cells[cell.as_u32() as usize] = numbers;
+        }
+        Ok(())
     }
 
     fn call(&mut self, op: &CallOp) -> Result<(), Error> {
@@ -332,8 +346,15 @@ impl<'p, D: Denoiser> Follow<'p, D> {
             source: plain(source),
         })?;
         let wrong = |expected: String, found: String| Error::DenoiserOutput { step, steps, expected, found };
-        if output.shape() != input.shape() {
-            return Err(wrong(format!("shape {:?}", input.dims()), format!("shape {:?}", output.dims())));
+        let mut dims = input.dims().to_vec();
+        if op.parts > 1 {
+            match dims.get_mut(1) {
+                Some(channels) => *channels *= op.parts as usize,
+                None => return Err(wrong("samples with channels".to_owned(), format!("shape {:?}", input.dims()))),
+            }
+        }
+        if output.dims() != dims {
+            return Err(wrong(format!("shape {dims:?}"), format!("shape {:?}", output.dims())));
         }
         if output.dtype() != input.dtype() {
             return Err(wrong(

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use samp_compiler::backend::{Artifact, Dtype, Engine, compile};
 use samp_compiler::ir::kernel::{Inst, Kernel};
 use samp_compiler::ir::op::Op;
-use samp_runtime::device::{DeviceError, TensorDraw, TensorLaunch, candle_ops, cpu};
+use samp_runtime::device::{Cells, DeviceError, TensorDraw, TensorLaunch, candle_ops, cpu};
 use samp_runtime::{On, RunOptions};
 
 /// How far candle's elementary functions on the CPU, in f32, may be from the nearest number, in units of the last
@@ -25,6 +25,24 @@ const ULPS: u32 = 2;
 const DTYPES: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
 
 type Launcher = fn(&Artifact, &TensorLaunch<'_>, &[&Tensor], &[&Tensor]) -> Result<(), DeviceError>;
+
+fn by_candle(
+    artifact: &Artifact,
+    launch: &TensorLaunch<'_>,
+    loads: &[&Tensor],
+    stores: &[&Tensor],
+) -> Result<(), DeviceError> {
+    candle_ops::launch(artifact, launch, loads, stores).map(|_| ())
+}
+
+fn by_code(
+    artifact: &Artifact,
+    launch: &TensorLaunch<'_>,
+    loads: &[&Tensor],
+    stores: &[&Tensor],
+) -> Result<(), DeviceError> {
+    cpu::launch(artifact, launch, loads, stores).map(|_| ())
+}
 
 /// What a kernel stores, from buffers that only `salt` and their place decide.
 fn outputs(
@@ -48,7 +66,11 @@ fn outputs(
         .collect();
     let draws: Vec<TensorDraw<'_>> =
         (0..kernel.n_noises).map(|stream| TensorDraw::Generated { stream, draw: 9 }).collect();
+    let cells: Vec<Cells> = (0..kernel.n_cells)
+        .map(|k| Cells::Host((0..shape.0).map(|b| 0.7 - f64::from(k) - b as f64).collect()))
+        .collect();
     let launch = TensorLaunch {
+        cells: &cells.iter().collect::<Vec<_>>(),
         scalars: &[0.3, -1.7, 1e-3, 12.5][..kernel.n_scalars as usize],
         draws: &draws,
         seed: 1234,
@@ -65,6 +87,7 @@ fn outputs(
 fn without_fma(kernel: &Kernel) -> Kernel {
     let mut apart = Kernel::new("apart");
     (apart.n_loads, apart.n_scalars, apart.n_noises) = (kernel.n_loads, kernel.n_scalars, kernel.n_noises);
+    apart.n_cells = kernel.n_cells;
     let mut names = Vec::new();
     for inst in kernel.insts.values() {
         let mut inst = inst.clone();
@@ -79,6 +102,9 @@ fn without_fma(kernel: &Kernel) -> Kernel {
         });
     }
     apart.stores = kernel.stores.iter().map(|value| names[value.as_u32() as usize]).collect();
+    for reduce in &kernel.reduces {
+        apart.reduce(reduce.how, names[reduce.value.as_u32() as usize]);
+    }
     apart
 }
 
@@ -92,7 +118,7 @@ proptest! {
 
     #[test]
     fn exact_operations_are_the_interpreter_s(
-        kernel in random::kernels(Op::ALL.iter().copied().filter(|op| op.is_exact()).collect()),
+        kernel in random::measuring(Op::ALL.iter().copied().filter(|op| op.is_exact()).collect()),
         samples in 1usize..4,
         elements in 1usize..1500,
         dtypes in prop::array::uniform3(prop::sample::select(DTYPES.to_vec())),
@@ -102,14 +128,14 @@ proptest! {
         let fused = compile(&kernel, Engine::Interp, compute).unwrap();
         let apart = compile(&without_fma(&kernel), Engine::Interp, compute).unwrap();
         let shape = (samples, elements);
-        let found = outputs(candle_ops::launch, &fused, shape, dtypes, in_place);
-        let expected = outputs(cpu::launch, &apart, shape, dtypes, false);
+        let found = outputs(by_candle, &fused, shape, dtypes, in_place);
+        let expected = outputs(by_code, &apart, shape, dtypes, false);
         prop_assert!(same(&found, &expected), "{kernel}");
     }
 
     #[test]
     fn machine_code_takes_buffers_of_any_type(
-        kernel in random::kernels(Op::ALL.iter().copied().filter(|op| op.is_exact()).collect()),
+        kernel in random::measuring(Op::ALL.iter().copied().filter(|op| op.is_exact()).collect()),
         samples in 1usize..4,
         elements in 1usize..1500,
         dtypes in prop::array::uniform3(prop::sample::select(DTYPES.to_vec())),
@@ -120,8 +146,8 @@ proptest! {
         let machine = compile(&kernel, Engine::best(), compute).unwrap();
         let interp = compile(&kernel, Engine::Interp, compute).unwrap();
         let shape = (samples, elements);
-        let found = outputs(cpu::launch, &machine, shape, dtypes, in_place);
-        let expected = outputs(cpu::launch, &interp, shape, dtypes, false);
+        let found = outputs(by_code, &machine, shape, dtypes, in_place);
+        let expected = outputs(by_code, &interp, shape, dtypes, false);
         prop_assert!(same(&found, &expected), "{kernel}");
     }
 }
@@ -135,8 +161,8 @@ fn elementary_functions_are_within_their_budget() {
         kernel.store(y);
         let artifact = compile(&kernel, Engine::Interp, Dtype::F32).unwrap();
         let f32s = [DType::F32; 3];
-        let found = outputs(candle_ops::launch, &artifact, (3, 5001), f32s, false);
-        let expected = outputs(cpu::launch, &artifact, (3, 5001), f32s, false);
+        let found = outputs(by_candle, &artifact, (3, 5001), f32s, false);
+        let expected = outputs(by_code, &artifact, (3, 5001), f32s, false);
         for (found, expected) in found[0].iter().zip(&expected[0]) {
             let (found, expected) = (*found as f32, *expected as f32);
             let far = found.to_bits().abs_diff(expected.to_bits());
@@ -155,8 +181,8 @@ fn noise_is_the_cpu_s_to_the_bit() {
         let artifact = compile(&kernel, Engine::best(), dtype).unwrap();
         for shape in [(1, 1), (2, 3), (3, 1025), (5, 4097)] {
             for stored in DTYPES {
-                let found = outputs(candle_ops::launch, &artifact, shape, [stored; 3], false);
-                assert_eq!(found, outputs(cpu::launch, &artifact, shape, [stored; 3], false));
+                let found = outputs(by_candle, &artifact, shape, [stored; 3], false);
+                assert_eq!(found, outputs(by_code, &artifact, shape, [stored; 3], false));
             }
         }
     }
@@ -186,7 +212,7 @@ fn mistakes_are_errors() {
     kernel.store(x);
     let artifact = compile(&kernel, Engine::best(), Dtype::F32).unwrap();
     let zeros = |dtype| Tensor::zeros((2, 3), dtype, &Device::Cpu).unwrap();
-    let launch = TensorLaunch { scalars: &[], draws: &[], seed: 0, first_sample: 0, threads: 1 };
+    let launch = TensorLaunch { scalars: &[], draws: &[], cells: &[], seed: 0, first_sample: 0, threads: 1 };
     let error = |loads: &[&Tensor], stores: &[&Tensor]| {
         candle_ops::launch(&artifact, &launch, loads, stores).unwrap_err().to_string()
     };

@@ -33,7 +33,7 @@ fn artifact(text: &str, dtype: Dtype) -> Artifact {
 }
 
 fn plain(scalars: &[f64]) -> TensorLaunch<'_> {
-    TensorLaunch { scalars, draws: &[], seed: 7, first_sample: 0, threads: 1 }
+    TensorLaunch { scalars, draws: &[], cells: &[], seed: 7, first_sample: 0, threads: 1 }
 }
 
 fn range(shape: (usize, usize), dtype: DType) -> Tensor {

@@ -75,7 +75,8 @@ fn buffers_of_every_type_and_size() {
                 let other = Tensor::zeros(shape, pair.1, &Device::Cpu).unwrap();
                 let own = values.affine(0.5, 0.25).unwrap();
                 let draws = [TensorDraw::Generated { stream: 1, draw: 7 }, TensorDraw::Given(&own)];
-                let launch = TensorLaunch { scalars: &[0.75], draws: &draws, seed: 3, first_sample: 5, threads: 1 };
+                let launch =
+                    TensorLaunch { scalars: &[0.75], draws: &draws, cells: &[], seed: 3, first_sample: 5, threads: 1 };
                 kernel.launch(on, &launch, &[&x, &y], &[&x, &other]).unwrap();
                 [numbers(&x), numbers(&other)].concat()
             };

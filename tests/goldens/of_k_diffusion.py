@@ -59,6 +59,11 @@ def k_ancestral(base):
     return rule
 
 
+def cfgpp(base):
+    """Rules that carry on the noise of the unconditional prediction."""
+    return "cfgpp" if base == "euler" else f"cfgpp(base = {base})"
+
+
 def k_lms(end):
     def rule(case):
         if case["param"] == "flow":

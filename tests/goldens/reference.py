@@ -125,7 +125,8 @@ def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, up
     if partial and upto is not None and upto < 1:
         raise LeftOut(partial)
     return {
-        "id": case["id"], "sampler": sampler, "schedule": schedule, "coordinate": coordinate, "levels": levels,
+        "id": case["id"], "sampler": sampler, "schedule": schedule, **guidance(case),
+        "coordinate": coordinate, "levels": levels,
         "denoiser": denoiser(case, boundary),
         "scale": float(case["x_init_scale"] if scale is None else scale),
         "noise": noise, "rows": rows, "final": final,
@@ -133,6 +134,11 @@ def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, up
         "f32": None if case.get("f32_unstable") else single(case),
         **({"partial": partial} if partial else {}),
     }
+
+
+def guidance(case):
+    """The guidance of a run with two branches."""
+    return {"guidance": f"cfg(scale = {case['cfg']['scale']})"} if case.get("cfg") else {}
 
 
 def denoiser(case, boundary):

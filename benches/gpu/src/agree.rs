@@ -71,7 +71,8 @@ fn outputs(
     let draws: Vec<TensorDraw<'_>> =
         (0..ir.n_noises).map(|stream| TensorDraw::Generated { stream, draw: 3 + stream }).collect();
     let scalars: Vec<f64> = (0..ir.n_scalars).map(|slot| 0.37 + f64::from(slot)).collect();
-    let launch = TensorLaunch { scalars: &scalars, draws: &draws, seed: 77 << 33 | 5, first_sample: 9, threads: 1 };
+    let launch =
+        TensorLaunch { scalars: &scalars, draws: &draws, cells: &[], seed: 77 << 33 | 5, first_sample: 9, threads: 1 };
     let loads: Vec<&Tensor> = loads.iter().collect();
     kernel.launch(on, &launch, &loads, &stores.iter().collect::<Vec<_>>())?;
     stores.iter().map(|store| Ok(store.to_device(&Device::Cpu)?)).collect()

@@ -63,7 +63,9 @@ impl Step {
         for load in &op.loads {
             loads.push(match load {
                 Source::Slot(of) => slot(*of)?,
-                Source::Output { .. } | Source::Input(_) => Tensor::ones((1, n), network, device)?,
+                Source::Output { .. } | Source::Part { .. } | Source::Input(_) => {
+                    Tensor::ones((1, n), network, device)?
+                }
             });
         }
         let mut stores = Vec::new();
@@ -79,9 +81,11 @@ impl Step {
     }
 
     fn take(&self, config: &Config) -> Result<()> {
-        let launch = TensorLaunch { scalars: &self.scalars, draws: &[], seed: 0, first_sample: 0, threads: 16 };
+        let launch =
+            TensorLaunch { scalars: &self.scalars, draws: &[], cells: &[], seed: 0, first_sample: 0, threads: 16 };
         let (loads, stores): (Vec<&Tensor>, Vec<&Tensor>) = (self.loads.iter().collect(), self.stores.iter().collect());
-        Ok(self.kernel.launch(config.on, &launch, &loads, &stores)?)
+        self.kernel.launch(config.on, &launch, &loads, &stores)?;
+        Ok(())
     }
 
     /// Each input read once and each output written once.

@@ -11,9 +11,9 @@ use std::rc::Rc;
 
 use samp_lang::source::Span;
 
-use super::{Arith, ModelFault, Naming, NetworkCall, Operand};
+use super::{Arith, ModelFault, Naming, NetworkCall, Operand, Statistic};
 use crate::backend::element::Element;
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Reduction};
 use crate::types::Kind;
 
 /// A tensor: `data m + constant + sum noise[k] n_k`, with the data point or mean m and independent normals n_k.
@@ -89,6 +89,17 @@ pub enum Data {
         /// Its standard deviation.
         spread: f64,
     },
+}
+
+impl Data {
+    /// The mean and the deviation over the elements of a latent: any numbers will do, as long as no rule could mean
+    /// them. Were the deviation 1, a prediction divided by its own would pass for a prediction.
+    fn elements(self) -> (f64, f64) {
+        match self {
+            Data::Point => (0.3, 0.7),
+            Data::Normal { .. } => (0.76, 0.0),
+        }
+    }
 }
 
 /// What is done when a tensor is not what it is named as.
@@ -245,6 +256,36 @@ impl Arith for Affine {
             },
         };
         Rc::new(form)
+    }
+
+    fn reduce(&mut self, how: Reduction, form: &Rc<Form>) -> Rc<Form> {
+        match how {
+            Reduction::Mean => self.statistic(Statistic::Mean, form, form),
+            _ if form.is_constant() => form.clone(),
+            Reduction::Max | Reduction::Quantile(_) => Rc::new(Form::lost()),
+        }
+    }
+
+    /// In a large latent a norm is the root of the sum of squares of the coefficients, as no atom is correlated with
+    /// another or with the data, whose elements have the mean and deviation of [`Data::elements`].
+    fn statistic(&mut self, what: Statistic, a: &Rc<Form>, b: &Rc<Form>) -> Rc<Form> {
+        if a.lost || b.lost {
+            return Rc::new(Form::lost());
+        }
+        let (mean, spread) = self.data.elements();
+        let level = |form: &Form| form.data * mean + form.constant;
+        let around = |a: &Form, b: &Form| {
+            a.data * b.data * spread * spread + a.noise.iter().zip(&b.noise).map(|(a, b)| a * b).sum::<f64>()
+        };
+        Rc::new(Form::constant(match what {
+            Statistic::Norm => (around(a, a) + level(a) * level(a)).sqrt(),
+            Statistic::Mean => level(a),
+            Statistic::Std => around(a, a).sqrt(),
+            Statistic::Dot => around(a, b) + level(a) * level(b),
+            Statistic::MaxAbs if a.is_constant() => a.constant.abs(),
+            Statistic::Quantile(_) if a.is_constant() => a.constant,
+            Statistic::MaxAbs | Statistic::Quantile(_) => return Rc::new(Form::lost()),
+        }))
     }
 
     fn noise(&mut self, draw: u32) -> Rc<Form> {

@@ -10,7 +10,7 @@ use super::laurent::{Laurent, Size};
 use super::limit::{Fault, Number, What};
 use super::real::Real;
 use super::{Arith, ModelFault, NetworkCall, Operand, Site};
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Reduction};
 use crate::machine::level::Level;
 use crate::types::Kind;
 
@@ -226,6 +226,12 @@ impl Arith for Combinations {
             Operand::Tensor(tensor) => self.wrong(tensor),
         };
         let fault = args.iter().find_map(of);
+        let made = self.atom(Atom::Other);
+        Rc::new(Combination { fault, ..(*made).clone() })
+    }
+
+    fn reduce(&mut self, _how: Reduction, tensor: &Rc<Combination>) -> Rc<Combination> {
+        let fault = self.wrong(tensor);
         let made = self.atom(Atom::Other);
         Rc::new(Combination { fault, ..(*made).clone() })
     }

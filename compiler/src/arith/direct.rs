@@ -5,7 +5,8 @@
 
 use super::{Arith, ModelFault, NetworkCall, Operand};
 use crate::backend::element::Element;
-use crate::ir::op::Op;
+use crate::backend::reduce;
+use crate::ir::op::{Op, Reduction};
 use crate::types::Kind;
 
 /// Computes with elements; each operation is done in f64 and rounded once.
@@ -62,6 +63,10 @@ where
             E::from_f64(f64::apply(op, operands(&values)))
         };
         (0..self.elements).map(at).collect::<Vec<E>>().into()
+    }
+
+    fn reduce(&mut self, how: Reduction, tensor: &Self::Tensor) -> Self::Tensor {
+        vec![E::from_f64(reduce::whole(how, tensor)); self.elements].into()
     }
 
     fn noise(&mut self, draw: u32) -> Self::Tensor {

@@ -22,7 +22,7 @@ pub use real::Real;
 
 use samp_lang::source::Span;
 
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Reduction};
 use crate::machine::level::Level;
 use crate::types::Kind;
 
@@ -51,7 +51,7 @@ pub struct NetworkCall<R> {
 /// What is wrong with a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelFault {
-    /// The prediction is not an affine function of the network's output.
+    /// The prediction is not an affine function of the network's output, or of its first part.
     NotAffine,
     /// The network's input is not a multiple of the sample.
     Input,
@@ -90,6 +90,23 @@ pub enum Keep {
     Nested,
 }
 
+/// A number per sample that is read off tensors, the same for every element.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Statistic {
+    /// The root of the mean of squares.
+    Norm,
+    /// The mean.
+    Mean,
+    /// The standard deviation: the norm of what is left without the mean.
+    Std,
+    /// The largest magnitude.
+    MaxAbs,
+    /// The quantile of this share.
+    Quantile(f64),
+    /// The mean of the products with another tensor.
+    Dot,
+}
+
 /// What numbers and tensors are.
 pub trait Arith: Sized {
     /// A number of the host.
@@ -102,6 +119,36 @@ pub trait Arith: Sized {
 
     /// An operation that is not linear.
     fn elementwise(&mut self, op: Op, args: &[Operand<Self::Real, Self::Tensor>]) -> Self::Tensor;
+
+    /// Reduces the elements of each sample to one number, which stands for every element.
+    fn reduce(&mut self, how: Reduction, tensor: &Self::Tensor) -> Self::Tensor;
+
+    /// A statistic of a tensor, and for [`Statistic::Dot`] of another one.
+    fn statistic(&mut self, what: Statistic, a: &Self::Tensor, b: &Self::Tensor) -> Self::Tensor {
+        let [a, b] = [a, b].map(Self::Tensor::clone);
+        let one = Self::Real::from_f64(1.0);
+        match what {
+            Statistic::Norm => {
+                let mean = self.statistic(Statistic::Dot, &a, &a);
+                self.elementwise(Op::Sqrt, &[Operand::Tensor(mean)])
+            }
+            Statistic::Mean => self.reduce(Reduction::Mean, &a),
+            Statistic::Std => {
+                let mean = self.reduce(Reduction::Mean, &a);
+                let rest = self.linear(&[(one.clone(), &a), (-one, &mean)], Self::Real::from_f64(0.0));
+                self.statistic(Statistic::Norm, &rest, &rest)
+            }
+            Statistic::MaxAbs => {
+                let sizes = self.elementwise(Op::Abs, &[Operand::Tensor(a)]);
+                self.reduce(Reduction::Max, &sizes)
+            }
+            Statistic::Quantile(share) => self.reduce(Reduction::Quantile(share), &a),
+            Statistic::Dot => {
+                let products = self.elementwise(Op::Mul, &[Operand::Tensor(a), Operand::Tensor(b)]);
+                self.reduce(Reduction::Mean, &products)
+            }
+        }
+    }
 
     /// The `draw`-th fresh standard normal.
     fn noise(&mut self, draw: u32) -> Self::Tensor;
@@ -116,6 +163,11 @@ pub trait Arith: Sized {
 
     /// The network's output.
     fn network(&mut self, input: &Self::Tensor, call: NetworkCall<Self::Real>) -> Self::Tensor;
+
+    /// The parts of a network's output that has so many times the channels of its input.
+    fn split(&mut self, output: &Self::Tensor, parts: u32) -> Vec<Self::Tensor> {
+        vec![output.clone(); parts as usize]
+    }
 
     /// A model has turned the output of `network` into a prediction of this kind at `x`.
     fn predicted(

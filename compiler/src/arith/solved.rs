@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use super::real::{Function, Real};
 use super::{Arith, ModelFault, NetworkCall, Operand};
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Reduction};
 use crate::machine::level::Level;
 use crate::types::Kind;
 
@@ -170,6 +170,26 @@ impl<R: Real> Arith for SolvedIn<R> {
         };
         let noisy = args.iter().any(|arg| matches!(arg, Operand::Tensor(States { noisy: true, .. })));
         States { parts: (0..self.solved.problems.len()).map(at).collect(), noisy }
+    }
+
+    /// The problems are the elements.
+    fn reduce(&mut self, how: Reduction, states: &States<R>) -> States<R> {
+        let mut parts = states.parts.to_vec();
+        let n = parts.len();
+        parts.sort_by(|a, b| a.to_f64().total_cmp(&b.to_f64()));
+        let zero = || R::from_f64(0.0);
+        let last = || parts.last().cloned().unwrap_or_else(zero);
+        let value = match how {
+            Reduction::Mean => parts.iter().cloned().fold(zero(), |sum, part| sum + part) / R::from_f64(n as f64),
+            Reduction::Max => last(),
+            Reduction::Quantile(share) => {
+                let place = share * n.saturating_sub(1) as f64;
+                let low = parts.get(place.floor() as usize).cloned().unwrap_or_else(last);
+                let high = parts.get(place.floor() as usize + 1).cloned().unwrap_or_else(last);
+                low.clone() + R::from_f64(place - place.floor()) * (high - low)
+            }
+        };
+        States { parts: vec![value; n].into(), noisy: states.noisy }
     }
 
     fn noise(&mut self, _draw: u32) -> States<R> {

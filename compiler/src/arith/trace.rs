@@ -10,7 +10,7 @@ use cranelift_entity::{PrimaryMap, entity_impl};
 use samp_lang::source::Span;
 
 use super::{Arith, Keep, ModelFault, NetworkCall, Operand, Site};
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Reduction};
 use crate::types::Kind;
 
 /// A tensor of a run.
@@ -36,6 +36,13 @@ pub enum NodeKind {
         /// The branch, by its place in the batch.
         branch: u32,
     },
+    /// A part of a network's output: one of several equal groups of its channels.
+    Part {
+        /// The output.
+        of: Node,
+        /// Which part.
+        part: u32,
+    },
     /// A sum of multiples and a constant.
     Linear {
         /// Factors and tensors; no factor is zero, no tensor stands twice.
@@ -49,6 +56,13 @@ pub enum NodeKind {
         op: Op,
         /// Its operands.
         args: Vec<Operand<f64, Node>>,
+    },
+    /// A number per sample, the same for every element.
+    Reduce {
+        /// How the elements are reduced.
+        how: Reduction,
+        /// Of what.
+        of: Node,
     },
 }
 
@@ -72,8 +86,10 @@ pub struct TapeCall {
     pub x: Node,
     /// Its branch, time, level and what is passed on.
     pub call: NetworkCall<f64>,
-    /// The model that turns the output into a prediction.
+    /// The model that turns the output, or its first part, into a prediction.
     pub affine: Affine,
+    /// Into how many groups of channels the output is parted; each has the shape of the input.
+    pub parts: u32,
 }
 
 /// How a model turns a network's output into a prediction: `input = scale x`, `prediction = skip x + out output`.
@@ -205,6 +221,11 @@ impl Arith for Tape {
         self.passed_on(node, tensors)
     }
 
+    fn reduce(&mut self, how: Reduction, tensor: &Node) -> Node {
+        let node = self.nodes.push(NodeKind::Reduce { how, of: *tensor });
+        self.passed_on(node, [*tensor])
+    }
+
     fn noise(&mut self, draw: u32) -> Node {
         self.nodes.push(NodeKind::Noise(draw))
     }
@@ -221,9 +242,16 @@ impl Arith for Tape {
     fn network(&mut self, input: &Node, call: NetworkCall<f64>) -> Node {
         let index = u32::try_from(self.calls.len()).expect("the interpreter's work is bounded");
         let affine = Affine { gives: Kind::X0, scale: f64::NAN, skip: f64::NAN, out: f64::NAN };
-        self.calls.push(TapeCall { input: *input, x: *input, call, affine });
+        self.calls.push(TapeCall { input: *input, x: *input, call, affine, parts: 1 });
         let node = self.nodes.push(NodeKind::Network(index));
         self.passed_on(node, [*input])
+    }
+
+    fn split(&mut self, output: &Node, parts: u32) -> Vec<Node> {
+        if let NodeKind::Network(index) = self.nodes[*output] {
+            self.calls[index as usize].parts = parts;
+        }
+        (0..parts).map(|part| self.nodes.push(NodeKind::Part { of: *output, part })).collect()
     }
 
     fn predicted(
@@ -235,7 +263,9 @@ impl Arith for Tape {
         kind: Kind,
     ) -> Result<(), ModelFault> {
         let scale = self.in_terms_of(*input, &[*x]).ok_or(ModelFault::Input)?;
-        let factors = self.in_terms_of(*prediction, &[*x, *output]).ok_or(ModelFault::NotAffine)?;
+        let first = NodeKind::Part { of: *output, part: 0 };
+        let split = self.nodes.keys().rev().take_while(|node| node > output).find(|node| self.nodes[*node] == first);
+        let factors = self.in_terms_of(*prediction, &[*x, split.unwrap_or(*output)]).ok_or(ModelFault::NotAffine)?;
         let NodeKind::Network(index) = self.nodes[*output] else { return Err(ModelFault::NotAffine) };
         let call = &mut self.calls[index as usize];
         call.x = *x;

@@ -28,6 +28,7 @@ pub(super) unsafe fn run<T: Element>(kernel: &Kernel, span: &Span<'_, T>, range:
                 // SAFETY: the same; noises stand after the loads.
                 Inst::Noise(slot) => unsafe { read(span, kernel.n_loads + slot, first, row) },
                 Inst::Scalar(slot) => row.fill(span.scalars[*slot as usize][0]),
+                Inst::Cell(slot) => row.fill(span.scalars[(kernel.n_scalars + slot) as usize][0]),
                 Inst::Const(number) => row.fill(T::from_f64(*number)),
                 Inst::Apply { op, args } => {
                     let args = args.as_slice();
@@ -40,7 +41,7 @@ pub(super) unsafe fn run<T: Element>(kernel: &Kernel, span: &Span<'_, T>, range:
             }
         }
         // All loads of the block are done, so that stores may overwrite what was loaded.
-        for (slot, value) in kernel.stores.iter().enumerate() {
+        for (slot, value) in kernel.results().enumerate() {
             let row = &rows[value.as_u32() as usize][..n];
             let pointer = span.pointers[span.pointers.len() - span.n_stores + slot];
             // SAFETY: a store's pointer is good to write for `range`, and no row is in it.

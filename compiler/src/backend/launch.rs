@@ -4,8 +4,9 @@
 //! safe; [`Artifact::bind`] takes pointers, for callers that lock and alias their memory
 //! themselves, and gives a [`Bound`] whose blocks can be run in any order and on any
 //! thread: an element's result depends on its own inputs only, so blocks change nothing.
+//! When all blocks are done, [`Bound::finish`] gives what the kernel reduces.
 //!
-//! Buffers hold `samples * elements` numbers, sample after sample.
+//! Buffers hold `samples * elements` numbers, sample after sample; a cell one per sample.
 //!
 //! # Aliasing
 //!
@@ -19,13 +20,15 @@
 //! [`stored`](super::stored) says.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::element::Element;
 use super::noise::Sequence;
 use super::path::Term;
 use super::stored::{Place, Stored, narrow, widen};
-use super::{Artifact, BLOCK, Dtype, Row, Span};
+use super::{Artifact, BLOCK, Dtype, Row, Span, reduce};
 use crate::ir::kernel::Kernel;
+use crate::ir::op::Reduction;
 
 /// What a kernel is run with, apart from its loads and stores.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +37,8 @@ pub struct Launch<'a, T> {
     pub scalars: &'a [f64],
     /// The noise sources in slot order.
     pub draws: &'a [Draw<'a, T>],
+    /// The cells in slot order, each with a number per sample; rounded once to `T`.
+    pub cells: &'a [&'a [f64]],
     /// The seed of all generated noise.
     pub seed: u64,
     /// The index, in the whole run, of the first sample here; all are below 2^32.
@@ -87,10 +92,10 @@ pub enum LaunchError {
         /// The launch's.
         found: Dtype,
     },
-    /// Not as many loads, stores, scalars or noises as the kernel has.
+    /// Not as many loads, stores, scalars, noises or cells as the kernel has.
     #[error("expected {expected} {kind}, found {found}")]
     Count {
-        /// `loads`, `stores`, `scalars` or `noises`.
+        /// `loads`, `stores`, `scalars`, `noises` or `cells`.
         kind: &'static str,
         /// The kernel's.
         expected: usize,
@@ -100,11 +105,11 @@ pub enum LaunchError {
     /// A buffer of another size.
     #[error("expected {expected} numbers in {kind} {slot}, found {found}")]
     Size {
-        /// `load`, `store` or `noise`.
+        /// `load`, `store`, `noise` or `cell`.
         kind: &'static str,
         /// Its slot.
         slot: usize,
-        /// `samples * elements`.
+        /// `samples * elements`, and `samples` of a cell.
         expected: usize,
         /// The buffer's.
         found: usize,
@@ -135,10 +140,15 @@ pub struct Bound<'a, T> {
     artifact: &'a Artifact,
     launch: Launch<'a, T>,
     scalars: Vec<Row<T>>,
-    /// Loads, then noises (dangling where generated), then stores; of those in `casts`, the buffers are there.
+    /// Loads, then noises (dangling where generated), then stores, then values to be reduced (dangling where their
+    /// blocks are reduced at once); of those in `casts`, the buffers are there.
     pointers: Vec<*mut T>,
     /// Buffers of other types, with their place among the pointers.
     casts: Vec<(usize, Place)>,
+    /// The bits of partial results: of each reduction, of each sample, of each block.
+    partials: Vec<AtomicU64>,
+    /// All elements of the values that are reduced as a whole; the last of the pointers go there.
+    wholes: Vec<Vec<T>>,
 }
 
 // SAFETY: the pointers are used by `Bound::run` alone, whose contract covers threads.
@@ -147,7 +157,7 @@ unsafe impl<T: Element> Send for Bound<'_, T> {}
 unsafe impl<T: Element> Sync for Bound<'_, T> {}
 
 impl Artifact {
-    /// Runs the whole launch on slices.
+    /// Runs the whole launch on slices, and gives the output cells: for each reduction, a number per sample.
     ///
     /// # Errors
     ///
@@ -157,7 +167,7 @@ impl Artifact {
         launch: &Launch<'_, T>,
         loads: &[Load<'_, T>],
         stores: &mut [&mut [T]],
-    ) -> Result<(), LaunchError> {
+    ) -> Result<Vec<Vec<f64>>, LaunchError> {
         let total = total(launch)?;
         for (slot, store) in stores.iter().enumerate() {
             check_size("store", slot, total, store.len())?;
@@ -181,7 +191,7 @@ impl Artifact {
         let bound = unsafe { self.bind(launch, &pointers, &stores)? };
         // SAFETY: the slices are borrowed for all of this call, and this is the only run.
         unsafe { bound.run(0..bound.n_blocks()) };
-        Ok(())
+        Ok(bound.finish())
     }
 
     /// Checks a launch on buffers and readies it to run.
@@ -219,8 +229,23 @@ impl Artifact {
         let places = loads.iter().enumerate().chain((stores_at..).zip(stores));
         let casts = places.filter(|(_, place)| place.stored != Stored::from(T::DTYPE)).map(|(at, place)| (at, *place));
         let casts = casts.collect();
-        let scalars = launch.scalars.iter().map(|&scalar| [T::from_f64(scalar); 4]).collect();
-        Ok(Bound { artifact: self, launch: *launch, scalars, pointers, casts })
+        let mut wholes = Vec::new();
+        for reduce in &self.kernel.reduces {
+            pointers.push(match reduce.how {
+                Reduction::Mean | Reduction::Max => std::ptr::dangling_mut(),
+                Reduction::Quantile(_) => {
+                    let mut whole = vec![T::default(); total];
+                    let pointer = whole.as_mut_ptr();
+                    wholes.push(whole);
+                    pointer
+                }
+            });
+        }
+        let n_partials = self.kernel.reduces.len() * launch.samples * launch.elements.div_ceil(BLOCK);
+        let partials = std::iter::repeat_with(AtomicU64::default).take(n_partials).collect();
+        let mut scalars: Vec<Row<T>> = launch.scalars.iter().map(|&scalar| [T::from_f64(scalar); 4]).collect();
+        scalars.resize(scalars.len() + launch.cells.len(), Row::default());
+        Ok(Bound { artifact: self, launch: *launch, scalars, pointers, casts, partials, wholes })
     }
 }
 
@@ -228,7 +253,7 @@ impl<T: Element> Bound<'_, T> {
     /// How many blocks there are to run.
     pub fn n_blocks(&self) -> usize {
         let Launch { samples, elements, .. } = self.launch;
-        match self.generates() {
+        match self.by_sample() {
             true => samples * elements.div_ceil(BLOCK),
             false => (samples * elements).div_ceil(BLOCK),
         }
@@ -246,7 +271,7 @@ impl<T: Element> Bound<'_, T> {
         if blocks.is_empty() {
             return;
         }
-        if self.generates() || !self.casts.is_empty() {
+        if self.by_sample() || !self.casts.is_empty() {
             // SAFETY: the same contract.
             return unsafe { self.run_staged(blocks) };
         }
@@ -254,14 +279,40 @@ impl<T: Element> Bound<'_, T> {
         let range = blocks.start * BLOCK..total.min(blocks.end * BLOCK);
         // SAFETY: the range is inside the buffers, which `bind` was promised to be good and
         // of the kernel's counts and dtype.
-        unsafe { self.artifact.run_span(&self.span(&self.pointers), range) };
+        unsafe { self.artifact.run_span(&self.span(&self.pointers, &self.scalars), range) };
     }
 
-    /// Where a block begins: its sample, the first element there, and how many there are. A block with noise is of
-    /// one sample, since noise counts from the sample's start; others run on over all samples.
+    /// What the kernel reduces, once all blocks have run: for each reduction, a number per sample.
+    pub fn finish(self) -> Vec<Vec<f64>> {
+        let Bound { artifact, launch, partials, mut wholes, .. } = self;
+        let Launch { samples, elements, .. } = launch;
+        let per_sample = elements.div_ceil(BLOCK);
+        let mut wholes = wholes.iter_mut();
+        let cell = |(slot, how): (usize, Reduction)| {
+            let mut whole = match how {
+                Reduction::Mean | Reduction::Max => None,
+                Reduction::Quantile(_) => wholes.next(),
+            };
+            let of_sample = |sample: usize| {
+                let first = (slot * samples + sample) * per_sample;
+                let partials = partials[first..first + per_sample].iter();
+                let partials = partials.map(|bits| f64::from_bits(bits.load(Ordering::Relaxed)));
+                let all = match &mut whole {
+                    Some(whole) => &mut whole[sample * elements..(sample + 1) * elements],
+                    None => &mut [],
+                };
+                reduce::finish(how, partials, elements, all)
+            };
+            (0..samples).map(of_sample).collect()
+        };
+        artifact.kernel.reduces.iter().map(|reduce| reduce.how).enumerate().map(cell).collect()
+    }
+
+    /// Where a block begins: its sample, the first element there, and how many there are. A block with noise, cells or
+    /// reductions is of one sample, since these count from the sample's start; others run on over all samples.
     fn block(&self, block: usize) -> (usize, usize, usize) {
         let Launch { samples, elements, .. } = self.launch;
-        let (sample, first, end) = match self.generates() {
+        let (sample, first, end) = match self.by_sample() {
             true => {
                 let per_sample = elements.div_ceil(BLOCK);
                 (block / per_sample, block % per_sample * BLOCK, elements)
@@ -271,7 +322,7 @@ impl<T: Element> Bound<'_, T> {
         (sample, first, BLOCK.min(end - first))
     }
 
-    /// Runs blocks with noise or other types, which are made and converted in the cache.
+    /// Runs blocks with noise, cells, reductions or other types, which are made and converted in the cache.
     ///
     /// # Safety
     ///
@@ -281,7 +332,11 @@ impl<T: Element> Bound<'_, T> {
         let stores_at = n_loads + self.launch.draws.len();
         let mut noises = vec![[T::default(); BLOCK]; self.launch.draws.len()];
         let mut rows = vec![[T::default(); BLOCK]; self.casts.len()];
+        let reduces = &self.artifact.kernel.reduces;
+        let mut values = vec![[T::default(); BLOCK]; reduces.len()];
+        let values_at = self.pointers.len() - reduces.len();
         let mut pointers = self.pointers.clone();
+        let mut scalars = self.scalars.clone();
         for block in blocks {
             let (sample, first, n) = self.block(block);
             let start = sample * self.launch.elements + first;
@@ -307,9 +362,24 @@ impl<T: Element> Bound<'_, T> {
                 }
                 pointers[*at] = row.as_mut_ptr();
             }
+            for (slot, reduce) in reduces.iter().enumerate() {
+                match reduce.how {
+                    Reduction::Mean | Reduction::Max => pointers[values_at + slot] = values[slot].as_mut_ptr(),
+                    Reduction::Quantile(_) => {}
+                }
+            }
+            for (row, cell) in scalars[self.launch.scalars.len()..].iter_mut().zip(self.launch.cells) {
+                *row = [T::from_f64(cell[sample]); 4];
+            }
             // SAFETY: every pointer is now good for `n` numbers: of a buffer from `start`
             // on, or of a row, which no other pointer overlaps.
-            unsafe { self.artifact.run_span(&self.span(&pointers), 0..n) };
+            unsafe { self.artifact.run_span(&self.span(&pointers, &scalars), 0..n) };
+            for (slot, reduce) in reduces.iter().enumerate() {
+                let partial = reduce::partial(reduce.how, &values[slot][..n]);
+                // A block of a kernel that reduces is of one sample.
+                let place = slot * self.partials.len() / reduces.len() + block;
+                self.partials[place].store(partial.to_bits(), Ordering::Relaxed);
+            }
             for ((at, place), row) in self.casts.iter().zip(&rows) {
                 if *at >= stores_at {
                     // SAFETY: the block is inside the buffer, which is good to write.
@@ -330,8 +400,11 @@ impl<T: Element> Bound<'_, T> {
         }
     }
 
-    fn generates(&self) -> bool {
-        self.launch.draws.iter().any(|draw| matches!(draw, Draw::Generated { .. } | Draw::Path(_)))
+    /// Whether a block is of one sample.
+    fn by_sample(&self) -> bool {
+        let kernel = &self.artifact.kernel;
+        let generates = self.launch.draws.iter().any(|draw| matches!(draw, Draw::Generated { .. } | Draw::Path(_)));
+        generates || kernel.n_cells > 0 || !kernel.reduces.is_empty()
     }
 
     fn sequence(&self, stream: u32, draw: u32, sample: usize) -> Sequence {
@@ -340,9 +413,8 @@ impl<T: Element> Bound<'_, T> {
         Sequence { seed: self.launch.seed, stream, draw, sample }
     }
 
-    fn span<'s>(&'s self, pointers: &'s [*mut T]) -> Span<'s, T> {
-        let n_stores = self.artifact.kernel.stores.len();
-        Span { pointers, n_stores, scalars: &self.scalars }
+    fn span<'s>(&'s self, pointers: &'s [*mut T], scalars: &'s [Row<T>]) -> Span<'s, T> {
+        Span { pointers, n_stores: self.artifact.kernel.results().count(), scalars }
     }
 }
 
@@ -371,19 +443,22 @@ fn check_kind<T: Element>(
     if expected != found {
         return Err(LaunchError::Dtype { expected, found });
     }
-    check_counts(&artifact.kernel, [n_loads, n_stores, launch.scalars.len(), launch.draws.len()])
+    check_counts(&artifact.kernel, [n_loads, n_stores, launch.scalars.len(), launch.draws.len(), launch.cells.len()])?;
+    let samples = |(slot, cell): (usize, &&[f64])| check_size("cell", slot, launch.samples, cell.len());
+    launch.cells.iter().enumerate().try_for_each(samples)
 }
 
-/// Checks that a launch gives a kernel as many loads, stores, scalars and noises as it takes.
+/// Checks that a launch gives a kernel as many loads, stores, scalars, noises and cells as it takes.
 ///
 /// # Errors
 ///
 /// [`LaunchError::Count`] for the first that differs.
-pub fn check_counts(kernel: &Kernel, [loads, stores, scalars, noises]: [usize; 4]) -> Result<(), LaunchError> {
+pub fn check_counts(kernel: &Kernel, [loads, stores, scalars, noises, cells]: [usize; 5]) -> Result<(), LaunchError> {
     check_count("loads", kernel.n_loads as usize, loads)?;
     check_count("stores", kernel.stores.len(), stores)?;
     check_count("scalars", kernel.n_scalars as usize, scalars)?;
-    check_count("noises", kernel.n_noises as usize, noises)
+    check_count("noises", kernel.n_noises as usize, noises)?;
+    check_count("cells", kernel.n_cells as usize, cells)
 }
 
 fn check_count(kind: &'static str, expected: usize, found: usize) -> Result<(), LaunchError> {

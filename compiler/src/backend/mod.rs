@@ -4,6 +4,8 @@
 //! buffers. Two engines have one meaning: the interpreter, which is the reference, and
 //! Cranelift, which is fast. Nothing here knows tensors, threads or files.
 //!
+//! A reduction is made of what the engines store: they know nothing of it.
+//!
 //! Where the engines may differ: `exp`, `ln`, `tanh`, `sin` and `cos` differ by a few units
 //! in the last place, and `fma` is two roundings under Cranelift on a CPU without such an
 //! instruction. All else is equal bit for bit.
@@ -19,6 +21,7 @@ pub mod noise;
 pub mod path;
 mod poly;
 pub mod stored;
+pub mod reduce;
 
 use std::ops::Range;
 
@@ -99,6 +102,9 @@ pub enum BackendError {
     /// A device layout that is not the kernel's, or not the device's.
     #[error("the device layout does not fit kernel `{0}`")]
     Layout(String),
+    /// Device kernels have no reductions yet.
+    #[error("kernel `{0}` reads or makes a number per sample, which device kernels cannot do yet")]
+    Reductions(String),
     /// cubecl refused.
     #[error("internal error: cubecl cannot compile a kernel ({0}); please report it")]
     Cube(String),
@@ -194,8 +200,8 @@ impl Artifact {
     ///
     /// # Safety
     ///
-    /// `T` is of [`Artifact::dtype`], `span` has a pointer for each load, noise and store of
-    /// the kernel and a row for each scalar, and every pointer is good for the elements
+    /// `T` is of [`Artifact::dtype`], `span` has a pointer for each load, noise, store and reduced
+    /// value of the kernel and a row for each scalar and cell, and every pointer is good for the elements
     /// `range`: to read, and for stores to write. A store's elements are those of a load, or
     /// overlap no other.
     unsafe fn run_span<T: Element>(&self, span: &Span<'_, T>, range: Range<usize>) {
@@ -210,10 +216,11 @@ impl Artifact {
 
 /// The operands of a stretch of elements, in slot order.
 struct Span<'a, T> {
-    /// Loads, then noises, then stores.
+    /// Loads, then noises, then stores, then values to be reduced.
     pointers: &'a [*mut T],
-    /// How many of the pointers are stores.
+    /// How many of the pointers are written to: stores and values to be reduced.
     n_stores: usize,
+    /// Scalars, then the sample's cells.
     scalars: &'a [Row<T>],
 }
 

@@ -60,6 +60,10 @@ impl Checker<'_> {
             if let Role::Deferred(index) = scope.role(local) {
                 return self.call_deferred(scope, local, index, &split, span);
             }
+            if let (Role::View, Ty::Tensor(kind)) = (scope.role(local), &scope.frame.locals[local].ty) {
+                let kind = *kind;
+                return self.output(scope, name, kind, &split, span);
+            }
             let info = &scope.frame.locals[local];
             let value = make(callee.span, info.ty.clone(), info.rate, ExprKind::Local(local));
             return self.apply(scope, value, &split, span);
@@ -203,6 +207,7 @@ impl Checker<'_> {
             Gives::Elementwise if tensor => Ty::Tensor(Kind::Tensor),
             Gives::Elementwise => Ty::Real,
             Gives::Tensor => Ty::Tensor(Kind::Tensor),
+            Gives::Tensors => Ty::Tensor(Kind::Tensor).list(),
             Gives::Noise => Ty::Tensor(Kind::Noise),
             Gives::Reals => Ty::Real.list(),
             Gives::SameList => values[0].ty.clone(),

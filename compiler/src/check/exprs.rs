@@ -200,6 +200,14 @@ impl Checker<'_> {
             };
             self.make_deferred(scope, index, params.clone());
         }
+        if scope.role(local) == Role::View {
+            let name = &scope.frame.locals[local].name;
+            let found = Diagnostic::new(Code::E0301, span, format!("`{name}` is an output of the model"));
+            self.report(
+                found.help(format!("a sampler asks for it at a sample, `{name}(x)`; a model gives it: `{name} <- e`")),
+            );
+            return error_expr(span);
+        }
         let info = &scope.frame.locals[local];
         make(span, info.ty.clone(), info.rate, ExprKind::Local(local))
     }

@@ -117,7 +117,27 @@ impl Checker<'_> {
             }
         }
         let args = self.passed_on(scope, &rest);
-        make(span, Ty::Tensor(kind), Rate::Elem, ExprKind::Predict { kind, x, by, at, args })
+        make(span, Ty::Tensor(kind), Rate::Elem, ExprKind::Predict { kind, output: None, x, by, at, args })
+    }
+
+    /// `range(x)`: a further output of the model, of the branch `cond` or of the one that is named.
+    pub(crate) fn output(
+        &mut self,
+        scope: &mut Scope,
+        name: &Arc<str>,
+        kind: Kind,
+        args: &Args<'_>,
+        span: Span,
+    ) -> Expr {
+        let asked = self.predict(scope, kind, args, span);
+        let ExprKind::Predict { kind, x, by, at, args, .. } = asked.kind else { return error_expr(span) };
+        if let Some(by) = by.as_ref().filter(|by| !matches!(by.ty, Ty::Branch | Ty::Error)) {
+            let found = Diagnostic::new(Code::E0301, by.span, format!("`{name}` is of a branch, not of a guidance"));
+            self.report(found.help("name a branch, or none for `cond`"));
+            return error_expr(span);
+        }
+        let output = Some(name.clone());
+        make(span, Ty::Tensor(kind), Rate::Elem, ExprKind::Predict { kind, output, x, by, at, args })
     }
 
     /// A sample that knows its level.

@@ -133,6 +133,7 @@ impl Checker<'_> {
             states: Vec::new(),
             inputs: Vec::new(),
             branches: Vec::new(),
+            views: Vec::new(),
             body: crate::hir::Block::default(),
             only: Vec::new(),
             approximate: false,
@@ -192,10 +193,7 @@ impl Checker<'_> {
             }
             // These belong together, and know every other member.
             MemberKind::Control { .. } | MemberKind::Adaptive { .. } if sampler => {}
-            MemberKind::View { name, .. } => {
-                self.unsupported(span, "outputs of a model beside its prediction");
-                self.stand_in(scope, name);
-            }
+            MemberKind::View { name, kind } if sort != ItemSort::Guidance => self.view(scope, sort, rules, name, kind),
             MemberKind::Learn { name, .. } if sampler => {
                 self.unsupported(span, "learned scalars");
                 self.stand_in(scope, name);
@@ -211,6 +209,24 @@ impl Checker<'_> {
     fn stand_in(&mut self, scope: &mut Scope, name: &ast::Name) {
         let local = self.declare(scope, name, Ty::Error, Rate::Step, Role::Var);
         scope.used.insert(local);
+    }
+
+    /// A further output: in a model one that it gives, in a sampler one that it reads.
+    fn view(&mut self, scope: &mut Scope, sort: ItemSort, rules: &mut Rules, name: &ast::Name, kind: &ast::Kind) {
+        let of = match Kind::from_name(&kind.name.text) {
+            Some(of @ (Kind::Weight | Kind::Tensor)) => of,
+            _ => {
+                let message = format!("a view is a `weight` or a `tensor`, not `{}`", kind.name.text);
+                let found = Diagnostic::new(Code::E0401, kind.span, message);
+                self.report(found.help("predictions of the data or the noise are views of every model"));
+                Kind::Tensor
+            }
+        };
+        let local = self.declare(scope, name, Ty::Tensor(of), Rate::Elem, Role::View);
+        if sort == ItemSort::Model {
+            scope.used.insert(local);
+        }
+        rules.views.push((name.text.clone(), of));
     }
 
     fn state(

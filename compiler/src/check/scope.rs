@@ -22,6 +22,8 @@ pub(crate) enum Role {
     State,
     Stages,
     Input,
+    /// A further output of a model.
+    View,
     /// A function written in place whose parameter types are known at its first call.
     Deferred(usize),
 }

@@ -219,14 +219,18 @@ impl Checker<'_> {
                 let Ty::List(of) = &info.ty else { return None };
                 (Target::Stages(local), (**of).clone())
             }
-            Role::Value | Role::Input | Role::Deferred(_) => {
+            Role::View if scope.place == Place::Model => {
+                let value = self.tensor(scope, value, Kind::Tensor);
+                return Some(StmtKind::Give(name.text.clone(), value));
+            }
+            Role::Value | Role::Input | Role::View | Role::Deferred(_) => {
                 let found = Diagnostic::new(Code::E0308, name.span, format!("`{}` cannot be replaced", name.text));
                 self.report(found.also(info.span, "declared here").help("declare it with `var`, `state` or `history`"));
                 return None;
             }
         };
-        if scope.place == Place::Model {
-            self.unsupported(name.span, "outputs of a model beside its prediction");
+        if scope.place == Place::Model && !matches!(target, Target::Var(_) | Target::Stages(_)) {
+            self.error(Code::E0308, name.span, format!("a model keeps nothing, and so not `{}`", name.text));
             return None;
         }
         let value = self.expr(scope, value, Some(&want));
@@ -247,7 +251,7 @@ pub(crate) fn always_returns(stmt: &Stmt) -> bool {
         StmtKind::Return(_) => true,
         StmtKind::Expr(value) => always_returns_expr(value),
         StmtKind::Let(..) | StmtKind::Var(..) | StmtKind::For { .. } | StmtKind::Keep(..) => false,
-        StmtKind::Forget(_) | StmtKind::Emit(..) | StmtKind::Require(_) => false,
+        StmtKind::Give(..) | StmtKind::Forget(_) | StmtKind::Emit(..) | StmtKind::Require(_) => false,
         StmtKind::Estimate(_) | StmtKind::Accept(_) => false,
     }
 }

@@ -49,6 +49,7 @@ impl Text<'_> {
                 };
                 format!("keep {word} {} <- {}", self.local(local), expr(value))
             }
+            StmtKind::Give(name, value) => format!("give {name} {}", expr(value)),
             StmtKind::Forget(local) => format!("forget {}", self.local(*local)),
             StmtKind::Emit(name, value) => format!("emit {name} {}", expr(value)),
             StmtKind::Require(value) => format!("require {}", expr(value)),
@@ -122,10 +123,11 @@ impl Text<'_> {
                 let given = given.iter().map(|given| format!("given = {}", one(given)));
                 format!("step({})", joined(one(sampler), [one(x), one(t)].into_iter().chain(given)))
             }
-            ExprKind::Predict { kind, x, by, at, args } => {
+            ExprKind::Predict { kind, output, x, by, at, args } => {
                 let by = by.iter().map(|by| format!("by = {}", one(by)));
                 let at = at.iter().map(|at| format!("at = {}", one(at)));
-                format!("{kind}({})", joined(one(x), by.chain(at).chain(self.passed(args, depth))))
+                let view = output.as_deref().unwrap_or(kind.name());
+                format!("{view}({})", joined(one(x), by.chain(at).chain(self.passed(args, depth))))
             }
             ExprKind::Network { input, time, args } => {
                 format!("network({})", joined(one(input), std::iter::once(one(time)).chain(self.passed(args, depth))))

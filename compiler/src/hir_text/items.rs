@@ -91,6 +91,7 @@ impl Text<'_> {
         lines.extend(rules.approximate.then(|| "approximate".to_owned()));
         lines.extend(rules.only.iter().map(|family| format!("only {}", family.name())));
         lines.extend(rules.branches.iter().map(|branch| format!("branch {branch}")));
+        lines.extend(rules.views.iter().map(|(view, kind)| format!("view {view}: {kind}")));
         lines.extend(rules.inputs.iter().map(|input| format!("input {}", self.declared(*input))));
         for history in &rules.histories {
             lines.push(format!("history {} depth {}", self.declared(history.local), self.expr(&history.depth, 1)));

@@ -1,8 +1,9 @@
-//! A kernel: pure elementwise SSA from buffers to buffers.
+//! A kernel: pure elementwise SSA from buffers to buffers, and reductions of what it computes.
 //!
 //! A [`Kernel`] says what one element of the outputs is, given the same element of the
-//! inputs, the scalars of the launch, and noise. It knows no shapes, dtypes or devices and
-//! has no control flow. It is built with [`Kernel::load`], [`Kernel::apply`],
+//! inputs, the scalars of the launch, the cells of the sample, and noise. It knows no shapes, dtypes or devices and
+//! has no control flow. A cell is one number per sample: a launch reduces values to cells, and later launches read
+//! them. It is built with [`Kernel::load`], [`Kernel::apply`],
 //! [`Kernel::store`] and friends, checked by [`kernel_verify`](super::kernel_verify), and
 //! printed by [`kernel_text`](super::kernel_text).
 //!
@@ -12,7 +13,7 @@
 use cranelift_entity::PrimaryMap;
 
 use super::entities::Value;
-use super::op::Op;
+use super::op::{Op, Reduction};
 
 /// One elementwise function of buffers, scalars and noise.
 ///
@@ -27,10 +28,23 @@ pub struct Kernel {
     pub n_scalars: u32,
     /// How many noise sources a launch gives.
     pub n_noises: u32,
+    /// How many cells a launch gives.
+    pub n_cells: u32,
     /// The instructions in order; an operand is defined above its use.
     pub insts: PrimaryMap<Value, Inst>,
     /// The value that goes to output buffer 0, 1, ..
     pub stores: Vec<Value>,
+    /// What goes to output cell 0, 1, ..
+    pub reduces: Vec<Reduce>,
+}
+
+/// One number per sample, made of a value's elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reduce {
+    /// How they are reduced.
+    pub how: Reduction,
+    /// The value.
+    pub value: Value,
 }
 
 /// The definition of one [`Value`].
@@ -42,6 +56,8 @@ pub enum Inst {
     Scalar(u32),
     /// A standard normal of this noise source.
     Noise(u32),
+    /// The number of this cell that belongs to the sample, rounded once to the dtype of the launch.
+    Cell(u32),
     /// A number, rounded once to the dtype of the launch.
     Const(f64),
     /// An operation on earlier values.
@@ -57,7 +73,7 @@ impl Inst {
     /// The operands; none for the leaves.
     pub fn args(&self) -> &[Value] {
         match self {
-            Inst::Load(_) | Inst::Scalar(_) | Inst::Noise(_) | Inst::Const(_) => &[],
+            Inst::Load(_) | Inst::Scalar(_) | Inst::Noise(_) | Inst::Cell(_) | Inst::Const(_) => &[],
             Inst::Apply { args, .. } => args.as_slice(),
         }
     }
@@ -65,7 +81,7 @@ impl Inst {
     /// The operands, to be renamed.
     pub fn args_mut(&mut self) -> &mut [Value] {
         match self {
-            Inst::Load(_) | Inst::Scalar(_) | Inst::Noise(_) | Inst::Const(_) => &mut [],
+            Inst::Load(_) | Inst::Scalar(_) | Inst::Noise(_) | Inst::Cell(_) | Inst::Const(_) => &mut [],
             Inst::Apply { args, .. } => args.as_mut_slice(),
         }
     }
@@ -140,8 +156,10 @@ impl Kernel {
             n_loads: 0,
             n_scalars: 0,
             n_noises: 0,
+            n_cells: 0,
             insts: PrimaryMap::new(),
             stores: Vec::new(),
+            reduces: Vec::new(),
         }
     }
 
@@ -163,6 +181,12 @@ impl Kernel {
         self.insts.push(Inst::Noise(slot))
     }
 
+    /// The number of cell `slot` that belongs to the sample.
+    pub fn cell(&mut self, slot: u32) -> Value {
+        self.n_cells = self.n_cells.max(slot.saturating_add(1));
+        self.insts.push(Inst::Cell(slot))
+    }
+
     /// A number known now.
     pub fn constant(&mut self, number: f64) -> Value {
         self.insts.push(Inst::Const(number))
@@ -177,5 +201,16 @@ impl Kernel {
     pub fn store(&mut self, value: Value) -> usize {
         self.stores.push(value);
         self.stores.len() - 1
+    }
+
+    /// Reduces `value` into the next output cell and returns that cell's number.
+    pub fn reduce(&mut self, how: Reduction, value: Value) -> usize {
+        self.reduces.push(Reduce { how, value });
+        self.reduces.len() - 1
+    }
+
+    /// All values that leave the kernel: those of stores, then those of reductions.
+    pub fn results(&self) -> impl Iterator<Item = Value> + '_ {
+        self.stores.iter().copied().chain(self.reduces.iter().map(|reduce| reduce.value))
     }
 }

@@ -12,6 +12,9 @@
 //! }
 //! ```
 //!
+//! A kernel that reads cells says how many after its noises, `(.., noises 0, cells 1)`, and reads one with `v6 = cell 0`;
+//! after the stores stand reductions, `reduce 0 mean v5`, `reduce 1 quantile 0.995 v5`.
+//!
 //! One statement a line; blank lines and lines that start with `//` are skipped. Values
 //! and stores are numbered in order from 0. What `Display` prints, [`parse_kernel`] reads
 //! back as an equal kernel. The parser never panics, and leaves meaning (is `v9` defined?)
@@ -22,8 +25,8 @@ use std::fmt;
 use cranelift_entity::EntityRef;
 
 use super::entities::Value;
-use super::kernel::{Args, Inst, Kernel, KernelKey};
-use super::op::Op;
+use super::kernel::{Args, Inst, Kernel, KernelKey, Reduce};
+use super::op::{Op, Reduction};
 
 /// A line that is not kernel text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,13 +70,20 @@ struct Body<'a>(&'a Kernel);
 
 impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Kernel { n_loads, n_scalars, n_noises, insts, stores, .. } = self.0;
-        writeln!(f, "(loads {n_loads}, scalars {n_scalars}, noises {n_noises}) {{")?;
+        let Kernel { n_loads, n_scalars, n_noises, n_cells, insts, stores, reduces, .. } = self.0;
+        write!(f, "(loads {n_loads}, scalars {n_scalars}, noises {n_noises}")?;
+        if *n_cells > 0 {
+            write!(f, ", cells {n_cells}")?;
+        }
+        writeln!(f, ") {{")?;
         for (value, inst) in insts {
             writeln!(f, "  {value} = {inst}")?;
         }
         for (slot, value) in stores.iter().enumerate() {
             writeln!(f, "  store {slot} {value}")?;
+        }
+        for (slot, Reduce { how, value }) in reduces.iter().enumerate() {
+            writeln!(f, "  reduce {slot} {how} {value}")?;
         }
         writeln!(f, "}}")
     }
@@ -85,6 +95,7 @@ impl fmt::Display for Inst {
             Inst::Load(slot) => write!(f, "load {slot}"),
             Inst::Scalar(slot) => write!(f, "scalar {slot}"),
             Inst::Noise(slot) => write!(f, "noise {slot}"),
+            Inst::Cell(slot) => write!(f, "cell {slot}"),
             // Debug prints the shortest text that reads back as the same number.
             Inst::Const(number) => write!(f, "const {number:?}"),
             Inst::Apply { op, args } => {
@@ -106,6 +117,11 @@ fn parse_one(lines: &mut Lines<'_>) -> Result<Kernel, TextError> {
             ["store", slot, value] => {
                 line.expect_number(slot, kernel.stores.len())?;
                 kernel.stores.push(parse_value(&line, value)?);
+            }
+            ["reduce", slot, how @ .., value] => {
+                line.expect_number(slot, kernel.reduces.len())?;
+                let how = parse_reduction(&line, how)?;
+                kernel.reduces.push(Reduce { how, value: parse_value(&line, value)? });
             }
             [value, "=", inst @ ..] => {
                 let expected = kernel.insts.next_key();
@@ -138,8 +154,10 @@ fn parse_head(line: &Line<'_>) -> Result<Kernel, TextError> {
     let (name, rest) = rest.split_once('(').ok_or_else(form)?;
     let (counts, rest) = rest.split_once(')').ok_or_else(form)?;
     let counts: Vec<&str> = counts.split(',').collect();
-    let &[loads, scalars, noises] = counts.as_slice() else {
-        return Err(form());
+    let (loads, scalars, noises, cells) = match *counts.as_slice() {
+        [loads, scalars, noises] => (loads, scalars, noises, None),
+        [loads, scalars, noises, cells] => (loads, scalars, noises, Some(cells)),
+        _ => return Err(form()),
     };
     if rest.trim() != "{" || name.trim().is_empty() {
         return Err(form());
@@ -148,6 +166,7 @@ fn parse_head(line: &Line<'_>) -> Result<Kernel, TextError> {
     kernel.n_loads = parse_count(line, loads, "loads")?;
     kernel.n_scalars = parse_count(line, scalars, "scalars")?;
     kernel.n_noises = parse_count(line, noises, "noises")?;
+    kernel.n_cells = cells.map_or(Ok(0), |cells| parse_count(line, cells, "cells"))?;
     Ok(kernel)
 }
 
@@ -165,12 +184,26 @@ fn parse_inst(line: &Line<'_>, words: &[&str]) -> Result<Inst, TextError> {
         ["load", slot] => Ok(Inst::Load(line.number(slot)?)),
         ["scalar", slot] => Ok(Inst::Scalar(line.number(slot)?)),
         ["noise", slot] => Ok(Inst::Noise(line.number(slot)?)),
+        ["cell", slot] => Ok(Inst::Cell(line.number(slot)?)),
         ["const", number] => match number.parse() {
             Ok(number) => Ok(Inst::Const(number)),
             Err(_) => Err(line.error(format!("expected a number, found `{number}`"))),
         },
         [name, ref args @ ..] => parse_apply(line, name, args),
         [] => Err(line.error("expected an instruction after `=`".to_owned())),
+    }
+}
+
+/// `mean`, `max` or `quantile 0.5`
+fn parse_reduction(line: &Line<'_>, words: &[&str]) -> Result<Reduction, TextError> {
+    match *words {
+        ["mean"] => Ok(Reduction::Mean),
+        ["max"] => Ok(Reduction::Max),
+        ["quantile", share] => match share.parse() {
+            Ok(share) => Ok(Reduction::Quantile(share)),
+            Err(_) => Err(line.error(format!("expected a number, found `{share}`"))),
+        },
+        _ => Err(line.error(format!("expected `mean`, `max` or `quantile ..`, found `{}`", words.join(" ")))),
     }
 }
 

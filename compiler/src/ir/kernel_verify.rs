@@ -3,12 +3,13 @@
 //! 1. The name is a word of letters, digits, `_`, `.` and `-`.
 //! 2. An operand is defined above its use.
 //! 3. An operation has as many operands as the table says.
-//! 4. The slot of a load, scalar or noise is below the declared count.
+//! 4. The slot of a load, scalar, noise or cell is below the declared count.
 //! 5. A constant is finite.
-//! 6. There is at least one store.
-//! 7. A stored value is defined.
-//! 8. Counts stay in bounds: [`MAX_SLOTS`] loads, scalars, noises and stores each,
-//!    [`MAX_INSTS`] instructions.
+//! 6. There is at least one store or reduction.
+//! 7. A stored or reduced value is defined.
+//! 8. Counts stay in bounds: [`MAX_SLOTS`] loads, scalars, noises, cells, stores and reductions
+//!    each, [`MAX_INSTS`] instructions.
+//! 9. The share of a quantile is in [0, 1].
 //!
 //! Every pass keeps these, and a backend does not panic on a kernel that has them.
 //! The verifier changes nothing.
@@ -17,8 +18,9 @@ use cranelift_entity::EntityRef;
 
 use super::entities::Value;
 use super::kernel::{Inst, Kernel};
+use super::op::Reduction;
 
-/// The most loads, scalars, noises or stores that a kernel may have, each.
+/// The most loads, scalars, noises, cells, stores or reductions that a kernel may have, each.
 pub const MAX_SLOTS: u32 = 1024;
 
 /// The most instructions that a kernel may have.
@@ -50,7 +52,7 @@ pub enum VerifyError {
     Slot {
         /// The instruction.
         value: Value,
-        /// `load`, `scalar` or `noise`.
+        /// `load`, `scalar`, `noise` or `cell`.
         kind: &'static str,
         /// Its slot.
         slot: u32,
@@ -61,14 +63,17 @@ pub enum VerifyError {
     #[error("invariant 5: `{0}` is the constant {1}, expected a finite number")]
     Const(Value, f64),
     /// Invariant 6.
-    #[error("invariant 6: expected at least one store, found none")]
+    #[error("invariant 6: expected at least one store or reduction, found none")]
     NoStore,
-    /// Invariant 7: the store's slot, then the value.
-    #[error("invariant 7: store {0} is of `{1}`, which is not defined")]
+    /// Invariant 7: the place among stores and reductions, then the value.
+    #[error("invariant 7: result {0} is of `{1}`, which is not defined")]
     Store(usize, Value),
     /// Invariant 8: what there is too much of, and the bound.
     #[error("invariant 8: expected at most {1} {0}")]
     TooMany(&'static str, usize),
+    /// Invariant 9: the reduction, then the share.
+    #[error("invariant 9: reduction {0} is a quantile of share {1}")]
+    Share(usize, f64),
 }
 
 /// Checks all invariants.
@@ -99,7 +104,9 @@ fn verify_counts(kernel: &Kernel) -> Result<(), VerifyError> {
         ("loads", kernel.n_loads as usize, slots),
         ("scalars", kernel.n_scalars as usize, slots),
         ("noises", kernel.n_noises as usize, slots),
+        ("cells", kernel.n_cells as usize, slots),
         ("stores", kernel.stores.len(), slots),
+        ("reductions", kernel.reduces.len(), slots),
         ("instructions", kernel.insts.len(), MAX_INSTS),
     ];
     match counts.into_iter().find(|&(_, count, bound)| count > bound) {
@@ -116,6 +123,7 @@ fn verify_inst(kernel: &Kernel, value: Value, inst: &Inst) -> Result<(), VerifyE
         Inst::Load(slot) => verify_slot(value, "load", slot, kernel.n_loads),
         Inst::Scalar(slot) => verify_slot(value, "scalar", slot, kernel.n_scalars),
         Inst::Noise(slot) => verify_slot(value, "noise", slot, kernel.n_noises),
+        Inst::Cell(slot) => verify_slot(value, "cell", slot, kernel.n_cells),
         Inst::Const(number) if number.is_finite() => Ok(()),
         Inst::Const(number) => Err(VerifyError::Const(value, number)),
         Inst::Apply { op, args } => {
@@ -136,12 +144,18 @@ fn verify_slot(value: Value, kind: &'static str, slot: u32, declared: u32) -> Re
 }
 
 fn verify_stores(kernel: &Kernel) -> Result<(), VerifyError> {
-    if kernel.stores.is_empty() {
+    if kernel.results().next().is_none() {
         return Err(VerifyError::NoStore);
     }
-    let undefined = |value: &Value| value.index() >= kernel.insts.len();
-    match kernel.stores.iter().enumerate().find(|(_, value)| undefined(value)) {
-        Some((slot, &value)) => Err(VerifyError::Store(slot, value)),
+    if let Some((slot, value)) = kernel.results().enumerate().find(|(_, value)| value.index() >= kernel.insts.len()) {
+        return Err(VerifyError::Store(slot, value));
+    }
+    let bad_share = |how: Reduction| match how {
+        Reduction::Quantile(share) if !(0.0..=1.0).contains(&share) => Some(share),
+        Reduction::Quantile(_) | Reduction::Mean | Reduction::Max => None,
+    };
+    match kernel.reduces.iter().enumerate().find_map(|(slot, reduce)| Some((slot, bad_share(reduce.how)?))) {
+        Some((slot, share)) => Err(VerifyError::Share(slot, share)),
         None => Ok(()),
     }
 }

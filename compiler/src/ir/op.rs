@@ -76,3 +76,26 @@ impl Op {
         }
     }
 }
+
+/// How the elements of a sample become one number. The result depends on nothing but the sample's elements: not on the
+/// batch, threads or shards. Sums are made in f64 on the CPU, block by block from the sample's start. NaN gives NaN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reduction {
+    /// The mean.
+    Mean,
+    /// The largest.
+    Max,
+    /// The quantile of this share, in [0, 1]: linear between the two nearest elements in order.
+    Quantile(f64),
+}
+
+impl std::fmt::Display for Reduction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Reduction::Mean => f.write_str("mean"),
+            Reduction::Max => f.write_str("max"),
+            // Debug prints the shortest text that reads back as the same number.
+            Reduction::Quantile(share) => write!(f, "quantile {share:?}"),
+        }
+    }
+}

@@ -20,6 +20,11 @@ entity_impl!(KernelId, "k");
 pub struct Slot(u32);
 entity_impl!(Slot, "s");
 
+/// One number per sample that the run owns.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cell(u32);
+entity_impl!(Cell, "r");
+
 /// A run, ready to go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -33,6 +38,8 @@ pub struct Plan {
     pub levels: Vec<LevelRow>,
     /// How many buffers the run owns.
     pub n_slots: u32,
+    /// How many cells the run owns.
+    pub n_cells: u32,
     /// The buffer that holds the first sample, unless the pipeline makes it itself.
     pub start: Option<Slot>,
     /// How many samples' room the feed has for each sample of the run: the buffer, in the network's dtype, that
@@ -91,6 +98,15 @@ pub enum Source {
         call: u32,
         /// The branch, by its place in the call.
         branch: u32,
+    },
+    /// A part of such an output.
+    Part {
+        /// The call.
+        call: u32,
+        /// The branch, by its place in the call.
+        branch: u32,
+        /// The group of channels.
+        part: u32,
     },
     /// A tensor of the caller.
     Input(Arc<str>),
@@ -151,6 +167,10 @@ pub struct LaunchOp {
     pub loads: Vec<Source>,
     /// What it writes; a buffer may also be read.
     pub stores: Vec<Target>,
+    /// The cells that it reads.
+    pub cells: Vec<Cell>,
+    /// The cells that its reductions write.
+    pub reduces: Vec<Cell>,
     /// Its coefficients.
     pub scalars: Vec<f64>,
     /// The draws that it makes.
@@ -172,8 +192,10 @@ pub struct CallOp {
     pub time: f64,
     /// The level of the sample.
     pub level: LevelRow,
-    /// How the model turns the output into a prediction.
+    /// How the model turns the output, or its first part, into a prediction.
     pub affine: Affine,
+    /// Into how many groups of channels the output is parted; each has the shape of the input.
+    pub parts: u32,
     /// What is passed on.
     pub args: Vec<(Arc<str>, Vec<f64>)>,
     /// The step that it belongs to.

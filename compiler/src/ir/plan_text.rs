@@ -18,6 +18,9 @@
 //! }
 //! ```
 //!
+//! A run with reductions says `cells 2` after its slots, and its launches name the cells that they read and write at
+//! their end: `cells r0 reduces r1`.
+//!
 //! Numbers print so that they read back as themselves. What [`print()`] makes, [`parse`] reads back as an equal plan;
 //! the parser leaves meaning to the verifier.
 
@@ -29,7 +32,7 @@ use std::sync::Arc;
 use cranelift_entity::PrimaryMap;
 
 use super::kernel_text::{TextError, parse_kernel};
-use super::plan::{CallOp, Cost, Fed, KernelId, LaunchOp, LevelRow, Plan, PlanOp, Slot, Source, Target};
+use super::plan::{CallOp, Cell, Cost, Fed, KernelId, LaunchOp, LevelRow, Plan, PlanOp, Slot, Source, Target};
 use crate::arith::trace::{Affine, Increment};
 use crate::types::Kind;
 
@@ -41,6 +44,9 @@ pub fn print(plan: &Plan) -> String {
     let start = plan.start.map(|start| format!(" start {start}")).unwrap_or_default();
     let feed = if plan.n_feeds > 0 { format!(" feed {}", plan.n_feeds) } else { String::new() };
     line(&mut out, format_args!("  slots {}{start}{feed}", plan.n_slots));
+    if plan.n_cells > 0 {
+        line(&mut out, format_args!("  cells {}", plan.n_cells));
+    }
     for input in &plan.inputs {
         line(&mut out, format_args!("  input {input}"));
     }
@@ -82,6 +88,7 @@ fn source_text(source: &Source) -> String {
     match source {
         Source::Slot(slot) => slot.to_string(),
         Source::Output { call, branch } => format!("c{call}.{branch}"),
+        Source::Part { call, branch, part } => format!("c{call}.{branch}.{part}"),
         Source::Input(name) => format!("input:{name}"),
     }
 }
@@ -107,10 +114,17 @@ fn op_text(out: &mut String, op: &PlanOp) {
             let stores: String = launch.stores.iter().map(|store| format!(" {}", target_text(store))).collect();
             let scalars: String = launch.scalars.iter().map(|scalar| format!(" {scalar:?}")).collect();
             let draws: String = launch.draws.iter().map(|draw| format!(" {draw}")).collect();
+            let cells = |name: &str, cells: &[Cell]| match cells {
+                [] => String::new(),
+                cells => cells.iter().fold(format!(" {name}"), |text, cell| format!("{text} {cell}")),
+            };
+            let cells = cells("cells", &launch.cells) + &cells("reduces", &launch.reduces);
             let (kernel, step) = (launch.kernel, launch.step);
             line(
                 out,
-                format_args!("  launch {kernel} step {step} loads{loads} stores{stores} scalars{scalars} draws{draws}"),
+                format_args!(
+                    "  launch {kernel} step {step} loads{loads} stores{stores} scalars{scalars} draws{draws}{cells}"
+                ),
             );
         }
         PlanOp::Call(call) => call_text(out, call),
@@ -137,6 +151,9 @@ fn call_text(out: &mut String, call: &CallOp) {
             affine.out
         ),
     );
+    if call.parts != 1 {
+        line(out, format_args!("    parts {}", call.parts));
+    }
     let branches: String = call.branches.iter().map(|branch| format!(" {branch}")).collect();
     line(out, format_args!("    branches{branches}"));
     for (name, values) in &call.args {
@@ -200,9 +217,9 @@ impl<'t> Words<'t> {
     }
 
     /// Words up to one of these, or the end.
-    fn until(&mut self, stop: &str) -> Vec<&'t str> {
+    fn until(&mut self, stops: &[&str]) -> Vec<&'t str> {
         let mut words = Vec::new();
-        while let Some(word) = self.words.next_if(|word| *word != stop) {
+        while let Some(word) = self.words.next_if(|word| !stops.contains(word)) {
             words.push(word);
         }
         words
@@ -227,6 +244,14 @@ impl<'t> Words<'t> {
             return Ok(Source::Input(name.into()));
         }
         if let Some((call, branch)) = word.split_once('.') {
+            if let Some((branch, part)) = branch.split_once('.') {
+                let number = |text: &str| text.parse().or_else(|_| self.fail(format!("`{word}` names no part")));
+                return Ok(Source::Part {
+                    call: self.entity(call, "c")?,
+                    branch: number(branch)?,
+                    part: number(part)?,
+                });
+            }
             let branch = branch.parse().or_else(|_| self.fail(format!("`{word}` names no branch")))?;
             return Ok(Source::Output { call: self.entity(call, "c")?, branch });
         }
@@ -303,6 +328,7 @@ impl<'t> Parser<'t> {
             network,
             levels: Vec::new(),
             n_slots,
+            n_cells: 0,
             start,
             n_feeds,
             inputs: Vec::new(),
@@ -328,6 +354,7 @@ impl<'t> Parser<'t> {
                 words.end()?;
                 return Ok(false);
             }
+            "cells" => plan.n_cells = words.number()?,
             "input" => plan.inputs.push(words.word()?.into()),
             "path" => {
                 let draw = words.number()?;
@@ -399,7 +426,13 @@ impl<'t> Parser<'t> {
         let Some(gives) = Kind::from_name(word) else { return words.fail(format!("`{word}` is no kind")) };
         let affine =
             Affine { gives, scale: words.named("scale")?, skip: words.named("skip")?, out: words.named("out")? };
+        let mut parts = 1;
         let mut list = self.words()?;
+        if list.words.next_if_eq(&"parts").is_some() {
+            parts = list.number()?;
+            list.end()?;
+            list = self.words()?;
+        }
         list.expect("branches")?;
         let branches = list.words.map(Arc::from).collect();
         let mut args = Vec::new();
@@ -407,10 +440,10 @@ impl<'t> Parser<'t> {
             let mut words = self.words()?;
             words.expect("argument")?;
             let name = words.word()?.into();
-            let values = words.until("");
+            let values = words.until(&[]);
             args.push((name, words.numbers(values)?));
         }
-        Ok(CallOp { call, input, branches, time, level, affine, args, step })
+        Ok(CallOp { call, input, branches, time, level, affine, parts, args, step })
     }
 }
 
@@ -419,15 +452,21 @@ fn launch(words: &mut Words<'_>) -> Result<LaunchOp, TextError> {
     let kernel = KernelId::from_u32(words.entity(word, "k")?);
     let step = words.named("step")?;
     words.expect("loads")?;
-    let loads = words.until("stores").into_iter().map(|word| words.source(word)).collect::<Result<_, _>>()?;
+    let loads = words.until(&["stores"]).into_iter().map(|word| words.source(word)).collect::<Result<_, _>>()?;
     words.expect("stores")?;
-    let stores = words.until("scalars");
+    let stores = words.until(&["scalars"]);
     let stores = stores.into_iter().map(|word| words.target(word)).collect::<Result<_, _>>()?;
     words.expect("scalars")?;
-    let scalars = words.until("draws");
+    let scalars = words.until(&["draws"]);
     let scalars = words.numbers(scalars)?;
     words.expect("draws")?;
-    let draws = words.until("");
+    let draws = words.until(&["cells", "reduces"]);
     let draws = words.numbers(draws)?;
-    Ok(LaunchOp { kernel, loads, stores, scalars, draws, step })
+    let mut named = |name: &'static str, stops: &[&str]| match words.words.next_if_eq(&name) {
+        Some(_) => words.until(stops).into_iter().map(|word| words.entity(word, "r").map(Cell::from_u32)).collect(),
+        None => Ok(Vec::new()),
+    };
+    let cells = named("cells", &["reduces"])?;
+    let reduces = named("reduces", &[])?;
+    Ok(LaunchOp { kernel, loads, stores, cells, reduces, scalars, draws, step })
 }

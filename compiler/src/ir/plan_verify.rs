@@ -1,10 +1,11 @@
 //! The invariants of a plan.
 //!
 //! 1. Slots, kernels, calls and branches that are named exist.
-//! 2. A slot is read only after it was written; the start slot is written before the run.
+//! 2. A slot or cell is read only after it was written; the start slot is written before the run.
 //! 3. An output is read after its call and before it is dropped; a call is dropped at most once.
-//! 4. A launch gives its kernel as many buffers, scalars and draws as it takes, and every scalar is finite.
-//! 5. No two stores of a launch go to one place.
+//! 4. A launch gives its kernel as many buffers, cells, scalars and draws as it takes, every scalar is finite, and it
+//!    reads or writes at least one buffer, which tells its size.
+//! 5. No two stores of a launch go to one place, and no two reductions to one cell.
 //! 6. Calls are numbered in order, steps are complete and in order, and every time a network is told is finite.
 //! 7. Every kernel is valid.
 //! 8. The feed has room for every branch, and a call that is fed from it finds one group of rows for each of its
@@ -45,8 +46,9 @@ struct State<'p> {
     written: Vec<bool>,
     /// The groups of rows of the feed that were written since the last call.
     fed: Vec<u32>,
-    /// Branches of each call that has been made and not dropped.
-    outputs: Vec<Option<u32>>,
+    reduced: Vec<bool>,
+    /// Branches and parts of each call that has been made and not dropped.
+    outputs: Vec<Option<(u32, u32)>>,
     steps: u32,
     op: usize,
 }
@@ -65,8 +67,15 @@ pub fn verify(plan: &Plan) -> Result<(), PlanError> {
         let message = "an increment of the path has no length, or is out of order".to_owned();
         return Err(PlanError { invariant: 9, op: None, message });
     }
-    let written = vec![false; plan.n_slots as usize];
-    let mut state = State { plan, written, fed: Vec::new(), outputs: Vec::new(), steps: 0, op: 0 };
+    let mut state = State {
+        plan,
+        written: vec![false; plan.n_slots as usize],
+        reduced: vec![false; plan.n_cells as usize],
+        fed: Vec::new(),
+        outputs: Vec::new(),
+        steps: 0,
+        op: 0,
+    };
     if let Some(start) = plan.start {
         state.write(start.as_u32())?;
     }
@@ -97,7 +106,7 @@ impl State<'_> {
                 if !call.time.is_finite() {
                     return self.fail(6, format!("the network is told the time {}", call.time));
                 }
-                self.outputs.push(Some(call.branches.len() as u32));
+                self.outputs.push(Some((call.branches.len() as u32, call.parts)));
                 Ok(())
             }
             PlanOp::Drop { call } => match self.outputs.get_mut(*call as usize) {
@@ -131,6 +140,14 @@ impl State<'_> {
                 format!("{} takes {takes:?} buffers, stores, scalars, draws, given {given:?}", launch.kernel),
             );
         }
+        let given = (launch.cells.len(), launch.reduces.len());
+        let takes = (kernel.n_cells as usize, kernel.reduces.len());
+        if given != takes {
+            return self.fail(4, format!("{} takes {takes:?} cells and reductions, given {given:?}", launch.kernel));
+        }
+        if launch.loads.is_empty() && launch.stores.is_empty() {
+            return self.fail(4, format!("{} has no buffer that tells its size", launch.kernel));
+        }
         if let Some(bad) = launch.scalars.iter().find(|scalar| !scalar.is_finite()) {
             return self.fail(4, format!("a scalar is {bad}"));
         }
@@ -148,6 +165,22 @@ impl State<'_> {
                     return self
                         .fail(8, format!("the feed has {} groups of rows, none of them {branch}", self.plan.n_feeds));
                 }
+            }
+        }
+        for cell in &launch.cells {
+            match self.reduced.get(cell.as_u32() as usize) {
+                Some(true) => {}
+                Some(false) => return self.fail(2, format!("{cell} is read before it is written")),
+                None => return self.fail(1, format!("cell {cell} does not exist")),
+            }
+        }
+        for (at, cell) in launch.reduces.iter().enumerate() {
+            if launch.reduces[..at].contains(cell) {
+                return self.fail(5, format!("{cell} is written twice"));
+            }
+            match self.reduced.get_mut(cell.as_u32() as usize) {
+                Some(reduced) => *reduced = true,
+                None => return self.fail(1, format!("cell {cell} does not exist")),
             }
         }
         Ok(())
@@ -185,16 +218,27 @@ impl State<'_> {
                 Some(false) => self.fail(2, format!("{slot} is read before it is written")),
                 None => self.fail(1, format!("slot {slot} does not exist")),
             },
-            Source::Output { call, branch } => match self.outputs.get(*call as usize) {
-                Some(Some(branches)) if branch < branches => Ok(()),
-                Some(Some(_)) => self.fail(1, format!("call {call} has no branch {branch}")),
-                Some(None) => self.fail(3, format!("call {call} is read after it is dropped")),
-                None => self.fail(3, format!("call {call} is read before it is made")),
-            },
+            Source::Output { call, branch } => self.output(*call, *branch, None),
+            Source::Part { call, branch, part } => self.output(*call, *branch, Some(*part)),
             Source::Input(name) => match self.plan.inputs.contains(name) {
                 true => Ok(()),
                 false => self.fail(1, format!("there is no input `{name}`")),
             },
+        }
+    }
+
+    /// Reads an output of one part, or a part of one with several.
+    fn output(&self, call: u32, branch: u32, part: Option<u32>) -> Result<(), PlanError> {
+        match self.outputs.get(call as usize) {
+            Some(Some((branches, _))) if branch >= *branches => {
+                self.fail(1, format!("call {call} has no branch {branch}"))
+            }
+            Some(Some((_, parts))) if part.map_or(*parts != 1, |part| part >= *parts) => {
+                self.fail(1, format!("the output of call {call} has {parts} parts"))
+            }
+            Some(Some(_)) => Ok(()),
+            Some(None) => self.fail(3, format!("call {call} is read after it is dropped")),
+            None => self.fail(3, format!("call {call} is read before it is made")),
         }
     }
 }

@@ -310,6 +310,8 @@ pub enum Op {
     Predict {
         /// The view.
         kind: Kind,
+        /// A further output of the model, in place of its prediction.
+        output: Option<Arc<str>>,
         /// A branch or guidance is given.
         by: bool,
         /// Another level is given.
@@ -354,6 +356,8 @@ pub enum Op {
     Get,
     /// Replaces the first operand by the second.
     Set,
+    /// Gives a further output of a model.
+    Give(Arc<str>),
     /// Tells the observer.
     Emit(Arc<str>),
     /// The operand must hold.
@@ -460,6 +464,8 @@ pub struct RulesCode {
     pub inputs: Vec<Arc<str>>,
     /// Branches.
     pub branches: Vec<Arc<str>>,
+    /// Further outputs that a model gives, or that a sampler reads.
+    pub views: Vec<Arc<str>>,
     /// Families claimed; empty means all.
     pub only: Vec<Family>,
     /// Only consistent.
@@ -570,6 +576,7 @@ impl Op {
             Op::Var => "var",
             Op::Get => "get",
             Op::Set => "set",
+            Op::Give(_) => "give",
             Op::Emit(_) => "emit",
             Op::Require => "require",
             Op::Measure(_) => "measure",

@@ -137,12 +137,13 @@ impl Lower<'_> {
                 args.extend(given.iter().map(|given| self.expr(b, given)));
                 b.emit(Op::Step { given: given.is_some() }, args, vec![], out, span)
             }
-            ExprKind::Predict { kind, x, by, at, args } => {
+            ExprKind::Predict { kind, output, x, by, at, args } => {
                 let mut all = vec![self.expr(b, x)];
                 all.extend(by.iter().chain(at).map(|arg| self.expr(b, arg)));
                 all.extend(args.iter().map(|(_, arg)| self.expr(b, arg)));
                 let names = args.iter().map(|(name, _)| name.clone()).collect();
-                let op = Op::Predict { kind: *kind, by: by.is_some(), at: at.is_some(), args: names };
+                let (by, at) = (by.is_some(), at.is_some());
+                let op = Op::Predict { kind: *kind, output: output.clone(), by, at, args: names };
                 b.emit(op, all, vec![], out, span)
             }
             ExprKind::Network { input, time, args } => {
@@ -369,6 +370,10 @@ impl Lower<'_> {
                 let out = (Shape::from(&info.ty), info.rate);
                 let item = self.local(b, *local, out, span);
                 b.effect(Op::Forget, vec![item], vec![], span);
+            }
+            StmtKind::Give(name, value) => {
+                let value = self.expr(b, value);
+                b.effect(Op::Give(name.clone()), vec![value], vec![], span);
             }
             StmtKind::Emit(name, value) => {
                 let value = self.expr(b, value);

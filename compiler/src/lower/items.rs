@@ -168,6 +168,7 @@ impl<'h> Lower<'h> {
             states,
             inputs: rules.inputs.iter().map(|input| name(*input)).collect(),
             branches: rules.branches.clone(),
+            views: rules.views.iter().map(|(view, _)| view.clone()).collect(),
             only: rules.only.clone(),
             approximate: rules.approximate,
             claims,

@@ -280,7 +280,9 @@ impl<'p, A: Arith> Machine<'p, A> {
                 self.forget(&args[0]);
                 Value::None
             }
-            Op::Predict { kind, by, at, args: names } => self.predict(*kind, *by, *at, names, &args, span)?,
+            Op::Predict { kind, output, by, at, args: names } => {
+                self.predict((*kind, output.as_ref()), *by, *at, names, &args, span)?
+            }
             Op::Network { args: names } => self.network(names, &args, span)?,
             Op::Name { kind, level } => self.name(&args, *kind, *level, span)?,
             Op::Cast { kind, level, .. } => self.cast(&args, *kind, *level, span)?,
@@ -304,6 +306,12 @@ impl<'p, A: Arith> Machine<'p, A> {
                 None => return Err(internal(span, "an input that no run gives")),
             },
             Op::Var | Op::Get => args[0].clone(),
+            Op::Give(name) => {
+                if let Value::Tensor(tensor) = &args[0] {
+                    self.give_output(name, tensor.data.clone());
+                }
+                Value::None
+            }
             Op::Emit(name) => {
                 if let Value::Tensor(tensor) = &args[0] {
                     self.arith.emit(name, &tensor.data);

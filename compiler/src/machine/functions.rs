@@ -10,7 +10,7 @@ use super::level::Level;
 use super::value::{Tensor, Value};
 use super::{Machine, Result, internal};
 use crate::arith::real::Function;
-use crate::arith::{Arith, Operand, Real, Site};
+use crate::arith::{Arith, Operand, Real, Site, Statistic};
 use crate::builtins::Builtin;
 use crate::hir::Operator;
 use crate::ir::op::Op;
@@ -264,7 +264,14 @@ impl<'p, A: Arith> Machine<'p, A> {
             | Builtin::Dedup
             | Builtin::Resample
             | Builtin::Solve => self.of_lists(builtin, args, span),
-            Builtin::Blend => Err(internal(span, "a blend of no tensors")),
+            Builtin::Norm
+            | Builtin::Mean
+            | Builtin::Std
+            | Builtin::MaxAbs
+            | Builtin::Quantile
+            | Builtin::Dot
+            | Builtin::Split
+            | Builtin::Blend => Err(internal(span, "a function of no tensor")),
         }
     }
 
@@ -312,6 +319,16 @@ impl<'p, A: Arith> Machine<'p, A> {
         if builtin == Builtin::Len {
             return self.of_lists(builtin, args, span);
         }
+        if let (Builtin::Split, [Value::Tensor(output), Value::Int(parts)]) = (builtin, args) {
+            return self.split(output, *parts, span);
+        }
+        if let Some(what) = statistic(builtin, args, span)? {
+            return match (&args[0], args.get(1)) {
+                (Value::Tensor(a), Some(Value::Tensor(b))) => Ok(self.read_off(what, a, b)),
+                (Value::Tensor(a), _) => Ok(self.read_off(what, a, a)),
+                _ => Err(internal(span, "a statistic of no tensor")),
+            };
+        }
         let operand = |value: &Value<A>| match value {
             Value::Tensor(tensor) => Ok(Operand::Tensor(tensor.data.clone())),
             value => Ok(Operand::Scalar(self.scalar(value, span)?)),
@@ -332,6 +349,11 @@ impl<'p, A: Arith> Machine<'p, A> {
             _ => return Err(internal(span, "a function of no tensors")),
         };
         Ok(self.apply_op(op, &operands))
+    }
+
+    fn read_off(&mut self, what: Statistic, a: &Tensor<A>, b: &Tensor<A>) -> Value<A> {
+        let data = self.arith.statistic(what, &a.data, &b.data);
+        Value::Tensor(self.tensor(data, Kind::Tensor, None))
     }
 
     /// `mask a + (1 - mask) b`: exactly `a` where the mask is 1, exactly `b` where it is 0.
@@ -452,6 +474,26 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
         Ok(args[0].clone())
     }
+}
+
+/// The statistic that a function is, if it is one.
+fn statistic<A: Arith>(builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Option<Statistic>> {
+    Ok(Some(match builtin {
+        Builtin::Norm => Statistic::Norm,
+        Builtin::Mean => Statistic::Mean,
+        Builtin::Std => Statistic::Std,
+        Builtin::MaxAbs => Statistic::MaxAbs,
+        Builtin::Dot => Statistic::Dot,
+        Builtin::Quantile => match args[1].number() {
+            Some(share) if (0.0..=1.0).contains(&share) => Statistic::Quantile(share),
+            share => {
+                let message =
+                    format!("`quantile` is there for shares from 0 to 1, found {}", share.unwrap_or(f64::NAN));
+                return Err(Box::new(Diagnostic::new(Code::E0504, span, message)));
+            }
+        },
+        _ => return Ok(None),
+    }))
 }
 
 fn flatten<A: Arith>(value: &Value<A>, numbers: &mut Vec<f64>) {

@@ -65,6 +65,8 @@ pub struct Machine<'p, A: Arith> {
     /// The step that is tried, where steps are found as they go.
     trial: Option<adaptive::Trial<A>>,
     given: Option<A::Tensor>,
+    /// What stands for a further output that the model does not give; nothing in a run of a pipeline.
+    pub(crate) stand_in: Option<f64>,
     next_id: u32,
     collected: Vec<Vec<Value<A>>>,
     /// The schedule that is being opened, for messages.
@@ -153,6 +155,8 @@ struct Answer<A: Arith> {
     args: Vec<(Arc<str>, Vec<u64>)>,
     kind: Kind,
     data: A::Tensor,
+    /// Further outputs of the model.
+    outputs: predict::Outputs<A>,
     /// The sample, in the schedule's own coordinates.
     x: A::Tensor,
     level: Rc<Level<A::Real>>,
@@ -197,6 +201,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             answers: Vec::new(),
             trial: None,
             given: None,
+            stand_in: Some(0.5),
             next_id: 0,
             collected: Vec::new(),
             opening: Rc::from(""),

@@ -33,7 +33,17 @@ pub(crate) struct OpenCall<A: Arith> {
     args: Vec<(Arc<str>, Vec<A::Real>)>,
     /// Input and output of its network.
     network: Option<(A::Tensor, A::Tensor)>,
+    /// Which tensor that output is, until it is parted.
+    whole: Option<u32>,
+    /// Its further outputs.
+    outputs: Outputs<A>,
 }
+
+/// Further outputs of a model, by name.
+pub(crate) type Outputs<A> = Vec<(Arc<str>, <A as Arith>::Tensor)>;
+
+/// What a model call gives: what the prediction is of, the prediction, further outputs.
+type Answered<A> = (Kind, <A as Arith>::Tensor, Outputs<A>);
 
 /// The branch of a pipeline without guidance.
 pub const ONLY_BRANCH: &str = "cond";
@@ -41,7 +51,7 @@ pub const ONLY_BRANCH: &str = "cond";
 impl<'p, A: Arith> Machine<'p, A> {
     pub(super) fn predict(
         &mut self,
-        kind: Kind,
+        (kind, output): (Kind, Option<&Arc<str>>),
         by: bool,
         at: bool,
         names: &[Arc<str>],
@@ -61,13 +71,65 @@ impl<'p, A: Arith> Machine<'p, A> {
         let Some(level) = told.clone().or_else(|| x.level.clone()) else { return Err(self.no_level(span)) };
         let naming = self.naming(x, span);
         self.arith.named(&x.data, &naming);
-        let by = self.by(who.as_ref(), x.id)?;
+        let by = match (output, &who) {
+            // A further output is of a branch, never of a combination of them.
+            (Some(_), None) if self.at.guidance.is_some() => By::Branch(ONLY_BRANCH.into()),
+            (Some(_), None) => By::Default,
+            _ => self.by(who.as_ref(), x.id)?,
+        };
         let index = match self.known(x.id, &by, told.as_deref(), &passed) {
             Some(index) => index,
             None => self.answer(x, &level, by, told.as_deref(), who.as_ref(), passed, span)?,
         };
-        let data = self.view(index, kind, span)?;
+        let data = match output {
+            Some(output) => self.output(index, output, span)?,
+            None => self.view(index, kind, span)?,
+        };
         Ok(Value::Tensor(self.tensor(data, kind, Some(level))))
+    }
+
+    /// A further output of an answer. Where no model was run, a number in the middle stands for it.
+    fn output(&mut self, index: usize, name: &Arc<str>, span: Span) -> Result<A::Tensor> {
+        if let Some((_, data)) = self.answers[index].outputs.iter().find(|(known, _)| known == name) {
+            return Ok(data.clone());
+        }
+        let declared = self.at.model.as_ref().is_some_and(|model| match &self.program.items[model.item].body {
+            ItemBody::Rules(code) => code.views.contains(name),
+            _ => false,
+        });
+        if let Some(weight) = self.stand_in.or(declared.then_some(0.5)) {
+            return Ok(self.arith.linear(&[], A::Real::from_f64(weight)));
+        }
+        let model = self.at.model.as_ref().map_or("", |model| &*self.program.items[model.item].name);
+        let message = format!("the model `{model}` gives no `{name}`");
+        let found = Diagnostic::new(Code::E0408, span, message);
+        Err(Box::new(found.help("choose a model with that output, such as `learned_variance`")))
+    }
+
+    /// Takes a further output of the model that is being asked.
+    pub(super) fn give_output(&mut self, name: &Arc<str>, data: A::Tensor) {
+        if let Some(open) = &mut self.at.call {
+            open.outputs.push((name.clone(), data));
+        }
+    }
+
+    /// The parts of the network's output, in the model that is being asked.
+    pub(super) fn split(&mut self, output: &Tensor<A>, parts: i64, span: Span) -> Result<Value<A>> {
+        let Some(parts) = u32::try_from(parts).ok().filter(|parts| (1..=64).contains(parts)) else {
+            let message = format!("an output is parted into 1 to 64 groups of channels, found {parts}");
+            return Err(Box::new(Diagnostic::new(Code::E0504, span, message)));
+        };
+        let whole = self.at.call.as_mut().and_then(|open| open.whole.take_if(|whole| *whole == output.id));
+        if whole.is_none() {
+            let found = Diagnostic::new(Code::E0405, span, "`split` parts the output of the network, once");
+            return Err(Box::new(found.help("write `let f = split(network(x, time(s)), 2)` in a model")));
+        }
+        let data = match parts {
+            1 => vec![output.data.clone()],
+            parts => self.arith.split(&output.data, parts),
+        };
+        let parts = data.into_iter().map(|data| Value::Tensor(self.tensor(data, Kind::Tensor, None)));
+        Ok(Value::List(Rc::new(parts.collect())))
     }
 
     fn by(&mut self, who: Option<&Value<A>>, sample: u32) -> Result<By> {
@@ -113,9 +175,10 @@ impl<'p, A: Arith> Machine<'p, A> {
         let outer = std::mem::replace(&mut self.at.ve, false);
         let answered = self.ask(&own, level, &by, who, &args, span);
         self.at.ve = outer;
-        let (kind, data) = answered?;
+        let (kind, data, outputs) = answered?;
         let (at, args) = (at.map(key), args_key(&args));
-        self.answers.push(Answer { sample: x.id, by, at, args, kind, data, x: own.data, level: level.clone() });
+        let (x, level, sample) = (own.data, level.clone(), x.id);
+        self.answers.push(Answer { sample, by, at, args, kind, data, outputs, x, level });
         // Only the newest calls can be asked again in a step; older ones are dropped.
         if self.answers.len() > 256 {
             self.answers.drain(..128);
@@ -131,10 +194,10 @@ impl<'p, A: Arith> Machine<'p, A> {
         who: Option<&Value<A>>,
         args: &[(Arc<str>, Vec<A::Real>)],
         span: Span,
-    ) -> Result<(Kind, A::Tensor)> {
+    ) -> Result<Answered<A>> {
         match (by, who) {
             (By::Given(_), _) => match self.given.take() {
-                Some(given) => Ok((Kind::X0, given)),
+                Some(given) => Ok((Kind::X0, given, Vec::new())),
                 None => Err(internal(span, "a prediction that was given and is gone")),
             },
             (By::Branch(branch), _) => self.ask_model(x, level, branch.clone(), args, span),
@@ -153,7 +216,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         level: &Rc<Level<A::Real>>,
         passed: &[(Arc<str>, Vec<A::Real>)],
         span: Span,
-    ) -> Result<(Kind, A::Tensor)> {
+    ) -> Result<Answered<A>> {
         let ItemBody::Rules(code) = &self.program.items[guidance.item].body else {
             return Err(internal(span, "a guidance that is none"));
         };
@@ -172,7 +235,10 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.instances[instance].fresh = false;
         self.at.instance = outer;
         match result? {
-            Value::Tensor(result) => Ok((code.gives, self.rescale_prediction(result.data, code.gives, code.ve, level))),
+            Value::Tensor(result) => {
+                let data = self.rescale_prediction(result.data, code.gives, code.ve, level);
+                Ok((code.gives, data, Vec::new()))
+            }
             _ => Err(internal(span, "a guidance that gives no tensor")),
         }
     }
@@ -194,7 +260,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         branch: Arc<str>,
         args: &[(Arc<str>, Vec<A::Real>)],
         span: Span,
-    ) -> Result<(Kind, A::Tensor)> {
+    ) -> Result<Answered<A>> {
         let asked = self.asked(self.counts.networks, span);
         self.ledger.calls.push(asked);
         self.counts.networks += 1;
@@ -203,7 +269,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let level = &Rc::new(Level { time: Some(time.clone()), ..(**level).clone() });
         let call = NetworkCall { branch: branch.clone(), time, level: (**level).clone(), args: args.to_vec() };
         if let Some(data) = self.arith.denoise(&x.data, &call) {
-            return Ok((Kind::X0, data));
+            return Ok((Kind::X0, data, Vec::new()));
         }
         let Some(model) = self.at.model.clone() else { return Err(internal(span, "no model to ask")) };
         let item = &self.program.items[model.item];
@@ -211,7 +277,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         let options = self.options(&model)?;
         let inner = self.change_coordinates(x, code.ve, span)?;
         self.at.ve = code.ve;
-        let open = OpenCall { branch, level: level.clone(), args: args.to_vec(), network: None };
+        let open = OpenCall {
+            branch,
+            level: level.clone(),
+            args: args.to_vec(),
+            network: None,
+            whole: None,
+            outputs: Vec::new(),
+        };
         let outer = self.at.call.replace(open);
         let mut all = options.to_vec();
         all.extend([Value::Tensor(inner), Value::Level(level.clone())]);
@@ -220,7 +293,8 @@ impl<'p, A: Arith> Machine<'p, A> {
         let call = std::mem::replace(&mut self.at.call, outer);
         let Value::Tensor(result) = result? else { return Err(internal(span, "a model that gives no tensor")) };
         let data = self.rescale_prediction(result.data, code.gives, code.ve, level);
-        let Some((input, output)) = call.and_then(|call| call.network) else {
+        let (network, outputs) = call.map_or((None, Vec::new()), |call| (call.network, call.outputs));
+        let Some((input, output)) = network else {
             let found = Diagnostic::new(
                 Code::E0405,
                 item.span.0,
@@ -233,7 +307,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             let (message, help) = match fault {
                 ModelFault::NotAffine => (
                     format!("the model `{}` is not affine in its network's output", item.name),
-                    "a prediction is a sum of multiples of the sample and of the network's output",
+                    "a prediction is a sum of multiples of the sample and of the network's output, or of the first part of it",
                 ),
                 ModelFault::Input => (
                     format!("the model `{}` feeds its network something else than a multiple of the sample", item.name),
@@ -242,7 +316,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             };
             Box::new(Diagnostic::new(Code::E0405, item.span.0, message).help(help))
         })?;
-        Ok((code.gives, data))
+        Ok((code.gives, data, outputs))
     }
 
     pub(super) fn network(&mut self, names: &[Arc<str>], args: &[Value<A>], span: Span) -> Result<Value<A>> {
@@ -264,10 +338,12 @@ impl<'p, A: Arith> Machine<'p, A> {
         all.extend(passed);
         let call = NetworkCall { branch: open.branch.clone(), time, level: (*open.level).clone(), args: all };
         let output = self.arith.network(&input.data, call);
+        let output = self.tensor(output, Kind::Tensor, None);
         if let Some(open) = &mut self.at.call {
-            open.network = Some((input.data.clone(), output.clone()));
+            open.network = Some((input.data.clone(), output.data.clone()));
+            open.whole = Some(output.id);
         }
-        Ok(Value::Tensor(self.tensor(output, Kind::Tensor, None)))
+        Ok(Value::Tensor(output))
     }
 
     /// A model call seen as a kind, in the coordinates of the rule that asks.

@@ -88,6 +88,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let ItemBody::Pipeline(code) = &item.body else { return Err(internal(span, "a pipeline that is none")) };
         (self.at.height, self.at.width) = config.size;
         self.hosts = config.hosts.clone();
+        self.stand_in = None;
         given.resize(item.options.len(), Value::None);
         let Value::List(options) = self.call(item.bind, given, span)? else {
             return Err(internal(span, "options that are no list"));

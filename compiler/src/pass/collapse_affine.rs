@@ -69,6 +69,7 @@ pub(super) fn rename(tape: &mut Tape, name: impl Fn(Node) -> Node) {
                     }
                 }
             }
+            NodeKind::Reduce { of, .. } | NodeKind::Part { of, .. } => *of = name(*of),
             NodeKind::Start | NodeKind::Input(_) | NodeKind::Noise(_) => {}
             NodeKind::Network(_) | NodeKind::Output { .. } => {}
         }

@@ -67,6 +67,7 @@ pub fn reachable(tape: &Tape) -> Live {
                 Operand::Tensor(node) => Some(*node),
                 Operand::Scalar(_) => None,
             })),
+            NodeKind::Reduce { of, .. } | NodeKind::Part { of, .. } => work.push(*of),
             NodeKind::Output { batch, .. } => work.push(tape.calls[tape.batches[*batch as usize].first].input),
             NodeKind::Network(call) => work.push(tape.calls[*call as usize].input),
             NodeKind::Start | NodeKind::Input(_) | NodeKind::Noise(_) => {}

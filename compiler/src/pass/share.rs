@@ -12,14 +12,16 @@ use cranelift_entity::SecondaryMap;
 
 use crate::arith::Operand;
 use crate::arith::trace::{Node, NodeKind, Tape};
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Reduction};
 
 /// What makes two tensors equal.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
     Linear(Vec<(u64, Node)>, u64),
     Apply(Op, Vec<(u64, Option<Node>)>),
+    Reduce((u8, u64), Node),
     Output(u32, u32),
+    Part(Node, u32),
 }
 
 /// Shares equal sums and operations; leaves are equal only to themselves.
@@ -48,6 +50,15 @@ fn key(kind: &NodeKind, names: &SecondaryMap<Node, Node>) -> Option<Key> {
             });
             Some(Key::Apply(*op, args.collect()))
         }
+        NodeKind::Reduce { how, of } => {
+            let how = match how {
+                Reduction::Mean => (0, 0),
+                Reduction::Max => (1, 0),
+                Reduction::Quantile(share) => (2, share.to_bits()),
+            };
+            Some(Key::Reduce(how, names[*of]))
+        }
+        NodeKind::Part { of, part } => Some(Key::Part(names[*of], *part)),
         NodeKind::Output { batch, branch } => Some(Key::Output(*batch, *branch)),
         NodeKind::Start | NodeKind::Input(_) | NodeKind::Noise(_) | NodeKind::Network(_) => None,
     }

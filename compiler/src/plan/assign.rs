@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::cut::Segments;
+use super::cut::{CutKind, Segments};
 use super::fuse::{Fused, fuse};
 use super::{Traced, row};
 use crate::arith::trace::{Node, NodeKind, Tape};
 use crate::ir::kernel::{Kernel, KernelKey};
-use crate::ir::plan::{CallOp, Cost, Fed, KernelId, LaunchOp, Plan, PlanOp, Slot, Source, Target};
+use crate::ir::plan::{CallOp, Cell, Cost, Fed, KernelId, LaunchOp, Plan, PlanOp, Slot, Source, Target};
 
 /// The order of things, before buffers are given.
 enum Event {
@@ -34,6 +34,7 @@ pub(super) fn assign(traced: &Traced, segments: &Segments, network: Option<Arc<s
         network,
         levels: traced.levels.clone(),
         n_slots: lay.n_slots,
+        n_cells: lay.n_cells,
         start: lay.start,
         n_feeds,
         inputs: inputs(tape),
@@ -59,15 +60,16 @@ fn inputs(tape: &Tape) -> Vec<Arc<str>> {
 fn events(tape: &Tape, segments: &Segments) -> Vec<Event> {
     let steps_of_batches = steps_of_batches(tape);
     let mut events = Vec::new();
+    let mut step = 0;
     for (index, segment) in segments.segments.iter().enumerate() {
-        let step = index.checked_sub(1).map_or(0, |before| steps_of_batches[before]);
         let feeds = segment.feed.map_or(0, |(_, branches)| branches);
-        if !segment.stores.is_empty() || feeds > 0 {
+        if !segment.stores.is_empty() || !segment.reduces.is_empty() || feeds > 0 {
             events.push(Event::Launch { fused: fuse(segment), stores: segment.stores.clone(), feeds, step });
         }
         events.extend(told(tape, segments, index));
-        if let Some(step) = steps_of_batches.get(index) {
-            events.push(Event::Call { batch: index as u32, fed: feeds > 0, step: *step });
+        if let Some(CutKind::Call(batch)) = segments.cuts.get(index) {
+            step = steps_of_batches[*batch as usize];
+            events.push(Event::Call { batch: *batch, fed: feeds > 0, step });
         }
     }
     events
@@ -108,6 +110,9 @@ struct Layout<'t> {
     slots: HashMap<Node, Slot>,
     free: Vec<Slot>,
     n_slots: u32,
+    cells: HashMap<Node, Cell>,
+    free_cells: Vec<Cell>,
+    n_cells: u32,
     start: Option<Slot>,
     kernels: cranelift_entity::PrimaryMap<KernelId, Kernel>,
     known: HashMap<KernelKey, KernelId>,
@@ -127,6 +132,9 @@ impl<'t> Layout<'t> {
             slots: HashMap::new(),
             free: Vec::new(),
             n_slots: 0,
+            cells: HashMap::new(),
+            free_cells: Vec::new(),
+            n_cells: 0,
             start: None,
             kernels: cranelift_entity::PrimaryMap::new(),
             known: HashMap::new(),
@@ -137,9 +145,9 @@ impl<'t> Layout<'t> {
         for (at, event) in events.iter().enumerate() {
             match event {
                 Event::Launch { fused, stores, .. } => {
-                    fused.loads.iter().for_each(|node| lay.read(*node, at));
+                    fused.loads.iter().chain(&fused.cells).for_each(|node| lay.read(*node, at));
                     // A tensor that nothing reads again dies where it is made.
-                    stores.iter().for_each(|node| lay.read(*node, at));
+                    stores.iter().chain(&fused.reduces).for_each(|node| lay.read(*node, at));
                 }
                 Event::Call { batch, fed, .. } => {
                     if !fed {
@@ -166,7 +174,8 @@ impl<'t> Layout<'t> {
     fn read(&mut self, node: Node, at: usize) {
         let last = self.last_read.entry(node).or_insert(at);
         *last = at.max(*last);
-        if let NodeKind::Output { batch, .. } = self.tape.nodes[node] {
+        let output = if let NodeKind::Part { of, .. } = self.tape.nodes[node] { of } else { node };
+        if let NodeKind::Output { batch, .. } = self.tape.nodes[output] {
             let last = &mut self.last_output[batch as usize];
             *last = at.max(*last);
         }
@@ -179,6 +188,15 @@ impl<'t> Layout<'t> {
             return Slot::from_u32(self.n_slots - 1);
         }
         self.free.remove(0)
+    }
+
+    fn take_cell(&mut self) -> Cell {
+        self.free_cells.sort_unstable();
+        if self.free_cells.is_empty() {
+            self.n_cells += 1;
+            return Cell::from_u32(self.n_cells - 1);
+        }
+        self.free_cells.remove(0)
     }
 
     fn event(&mut self, at: usize, event: &Event) {
@@ -219,8 +237,19 @@ impl<'t> Layout<'t> {
         self.drawn.extend(&fused.draws);
         self.cost.draws = self.drawn.len() as u32;
         let kernel = self.kernel(fused);
+        let cell = |node| *self.cells.get(node).expect("a cell lives from where it is made to where it is last read");
+        let cells = fused.cells.iter().map(cell).collect();
+        let reduces = fused
+            .reduces
+            .iter()
+            .map(|node| {
+                let cell = self.take_cell();
+                self.cells.insert(*node, cell);
+                cell
+            })
+            .collect();
         let (scalars, draws) = (fused.scalars.clone(), fused.draws.clone());
-        self.ops.push(PlanOp::Launch(LaunchOp { kernel, loads, stores, scalars, draws, step }));
+        self.ops.push(PlanOp::Launch(LaunchOp { kernel, loads, stores, cells, reduces, scalars, draws, step }));
     }
 
     fn kernel(&mut self, fused: &Fused) -> KernelId {
@@ -250,6 +279,7 @@ impl<'t> Layout<'t> {
             time: first.call.time,
             level: row(&first.call.level, first.call.level.time.unwrap_or(f64::NAN)),
             affine: first.affine,
+            parts: first.parts,
             args: first.call.args.clone(),
             step,
         }));
@@ -269,6 +299,15 @@ impl<'t> Layout<'t> {
         for node in dead {
             self.free.extend(self.slots.remove(&node));
         }
+        let last_read = &self.last_read;
+        let free_cells = &mut self.free_cells;
+        self.cells.retain(|node, cell| {
+            let live = last_read.get(node).is_some_and(|last| *last > at);
+            if !live {
+                free_cells.push(*cell);
+            }
+            live
+        });
         for batch in 0..self.tape.batches.len() {
             let called = self.ops.iter().any(|op| matches!(op, PlanOp::Call(call) if call.call == batch as u32));
             if called && self.last_output[batch] == at {
@@ -282,11 +321,16 @@ impl<'t> Layout<'t> {
         match &self.tape.nodes[node] {
             NodeKind::Input(name) => Source::Input(name.clone()),
             NodeKind::Output { batch, branch } => Source::Output { call: *batch, branch: *branch },
+            NodeKind::Part { of, part } => match self.source(*of) {
+                Source::Output { call, branch } => Source::Part { call, branch, part: *part },
+                whole @ (Source::Slot(_) | Source::Input(_) | Source::Part { .. }) => whole,
+            },
             NodeKind::Start
             | NodeKind::Noise(_)
             | NodeKind::Network(_)
             | NodeKind::Linear { .. }
-            | NodeKind::Apply { .. } => Source::Slot(
+            | NodeKind::Apply { .. }
+            | NodeKind::Reduce { .. } => Source::Slot(
                 *self.slots.get(&node).expect("a tensor has a buffer from where it is made to where it is last read"),
             ),
         }

@@ -17,20 +17,34 @@ pub(super) struct Fused {
     pub(super) loads: Vec<Node>,
     pub(super) scalars: Vec<f64>,
     pub(super) draws: Vec<u32>,
+    pub(super) cells: Vec<Node>,
+    /// What its reductions give.
+    pub(super) reduces: Vec<Node>,
 }
 
 struct Fuse<'s> {
     segment: &'s Segment,
     fused: Fused,
     reads: HashMap<Node, Value>,
+    cells: HashMap<Node, Value>,
     noises: HashMap<u32, Value>,
     values: HashMap<Node, Value>,
 }
 
-/// Makes the kernel of a segment that stores something: first its tensors, then the feed, once for each branch.
+/// Makes the kernel of a segment that stores or reduces something: first its tensors, then the feed, once for each
+/// branch, then what is reduced.
 pub(super) fn fuse(segment: &Segment) -> Fused {
-    let fused = Fused { kernel: Kernel::new("step"), loads: Vec::new(), scalars: Vec::new(), draws: Vec::new() };
-    let mut ctx = Fuse { segment, fused, reads: HashMap::new(), noises: HashMap::new(), values: HashMap::new() };
+    let kernel = Kernel::new("step");
+    let reduces = segment.reduces.iter().map(|(node, ..)| *node).collect();
+    let fused = Fused { kernel, loads: Vec::new(), scalars: Vec::new(), draws: Vec::new(), cells: Vec::new(), reduces };
+    let mut ctx = Fuse {
+        segment,
+        fused,
+        reads: HashMap::new(),
+        cells: HashMap::new(),
+        noises: HashMap::new(),
+        values: HashMap::new(),
+    };
     for node in &segment.stores {
         let value = ctx.value(*node);
         ctx.fused.kernel.store(value);
@@ -40,6 +54,10 @@ pub(super) fn fuse(segment: &Segment) -> Fused {
         (0..branches).for_each(|_| {
             ctx.fused.kernel.store(value);
         });
+    }
+    for (_, how, arg) in &segment.reduces {
+        let value = ctx.arg(arg);
+        ctx.fused.kernel.reduce(*how, value);
     }
     ctx.fused
 }
@@ -80,13 +98,7 @@ impl Fuse<'_> {
     }
 
     fn apply(&mut self, op: Op, args: &[Arg]) -> Value {
-        let values: Vec<Value> = args
-            .iter()
-            .map(|arg| match arg {
-                Arg::Scalar(value) => self.scalar(*value),
-                Arg::Sum(terms, constant) => self.sum(terms, *constant),
-            })
-            .collect();
+        let values: Vec<Value> = args.iter().map(|arg| self.arg(arg)).collect();
         match values[..] {
             [a] => self.fused.kernel.apply(op, [a]),
             [a, b, ..] => self.fused.kernel.apply(op, [a, b]),
@@ -94,10 +106,18 @@ impl Fuse<'_> {
         }
     }
 
+    fn arg(&mut self, arg: &Arg) -> Value {
+        match arg {
+            Arg::Scalar(value) => self.scalar(*value),
+            Arg::Sum(terms, constant) => self.sum(terms, *constant),
+        }
+    }
+
     fn term(&mut self, term: &Term) -> Value {
         match term {
             Term::Load(node) => self.load(*node),
             Term::Apply(node) => self.value(*node),
+            Term::Cell(node) => self.cell(*node),
             Term::Noise(draw) => {
                 if let Some(value) = self.noises.get(draw) {
                     return *value;
@@ -117,6 +137,16 @@ impl Fuse<'_> {
         let value = self.fused.kernel.load(self.fused.loads.len() as u32);
         self.fused.loads.push(node);
         self.reads.insert(node, value);
+        value
+    }
+
+    fn cell(&mut self, node: Node) -> Value {
+        if let Some(value) = self.cells.get(&node) {
+            return *value;
+        }
+        let value = self.fused.kernel.cell(self.fused.cells.len() as u32);
+        self.fused.cells.push(node);
+        self.cells.insert(node, value);
         value
     }
 

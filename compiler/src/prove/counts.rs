@@ -204,8 +204,10 @@ impl Run {
                     Operand::Tensor(node) => Some(*node),
                     Operand::Scalar(_) => None,
                 })),
-                // What a model is asked about may hold noise.
-                NodeKind::Network(_) | NodeKind::Output { .. } | NodeKind::Start | NodeKind::Input(_) => {}
+                // What a model is asked about may hold noise, and so may what only measures it.
+                NodeKind::Reduce { .. } => {}
+                NodeKind::Network(_) | NodeKind::Output { .. } | NodeKind::Part { .. } => {}
+                NodeKind::Start | NodeKind::Input(_) => {}
             }
         }
         draws.retain(|asked| asked.step + 1 == self.condition.steps);
@@ -240,6 +242,12 @@ fn values(tape: &Tape, seed: f64) -> Vec<f64> {
                 }
                 <f64 as Element>::apply(*op, numbers)
             }
+            // Of other elements than this one: another number, not negative where none of them is.
+            NodeKind::Reduce { of, .. } => {
+                let own = at(&values, *of);
+                0.6 * own + 0.2 * own.abs()
+            }
+            NodeKind::Part { of, part } => math::sin(at(&values, *of) + 0.9 * f64::from(*part)),
             NodeKind::Output { .. } => f64::NAN,
         };
         values.push(value);

@@ -31,6 +31,8 @@ pub struct Facts {
     pub families: Vec<&'static str>,
     /// It is only consistent.
     pub approximate: bool,
+    /// Its casts, with their reasons, and its model calls at other levels.
+    pub departures: Vec<String>,
     /// Whether all numbers of its steps are finite.
     pub finite: Option<super::Finite>,
     /// How mean and variance of its results fall to those of the data, for stochastic rules.
@@ -53,6 +55,7 @@ pub(super) fn of(bench: &Bench<'_>, subject: Subject<'_>, order: OrderFacts) -> 
         state,
         families: subject.families().iter().map(|family| family.name()).collect(),
         approximate: subject.rules.approximate,
+        departures: super::departures::of(bench.program, subject.rules.run),
         moments: None,
     })
 }

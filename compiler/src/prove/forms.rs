@@ -145,6 +145,7 @@ impl<'b, 'p> Forms<'b, 'p> {
             };
             machine.give_input(name, Rc::new(data), kind);
         }
+        machine.stand_in = Some(course.weight);
         let start = Rc::new(course.start);
         let result =
             placed.and_then(|()| machine.run_levels(sampler, course.levels, start, |arith, i, _| arith.step = i + 1));

@@ -7,6 +7,7 @@
 mod conditions;
 mod control;
 mod counts;
+mod departures;
 mod facts;
 mod finite;
 mod forms;

@@ -28,7 +28,8 @@ fn evaluate(op: Op, engine: Engine, numbers: &[f32]) -> Vec<f32> {
     let artifact = compile(&kernel, engine, Dtype::F32).unwrap();
     assert_eq!(artifact.engine(), engine);
     let mut out = vec![0.0; numbers.len()];
-    let launch = Launch { scalars: &[], draws: &[], seed: 0, first_sample: 0, samples: 1, elements: numbers.len() };
+    let launch =
+        Launch { scalars: &[], draws: &[], cells: &[], seed: 0, first_sample: 0, samples: 1, elements: numbers.len() };
     artifact.run(&launch, &[numbers.into()], &mut [&mut out]).unwrap();
     out
 }

@@ -8,7 +8,7 @@ use samp_compiler::ir::kernel::Kernel;
 use samp_compiler::ir::kernel_text::parse_kernel;
 use samp_compiler::ir::op::Op;
 
-use crate::random::{kernels, numbers};
+use crate::random::{measuring, numbers};
 
 fn exact_ops() -> Vec<Op> {
     Op::ALL.iter().copied().filter(|op| op.is_exact()).collect()
@@ -29,9 +29,12 @@ pub fn outputs<T: Element>(
     let inputs: Vec<Vec<T>> = (0..kernel.n_loads).map(buffer).collect();
     let scalars = [0.3, -1.7, 1e-3, 12.5];
     let draws: Vec<Draw<'_, T>> = (0..kernel.n_noises).map(|stream| Draw::Generated { stream, draw: 9 }).collect();
+    let numbers: Vec<Vec<f64>> = (0..3).map(|k| (0..samples).map(|b| 0.7 - (b + k) as f64).collect()).collect();
+    let cells: Vec<&[f64]> = numbers.iter().map(Vec::as_slice).collect();
     let launch = Launch {
         scalars: &scalars[..kernel.n_scalars as usize],
         draws: &draws,
+        cells: &cells[..kernel.n_cells as usize],
         seed: 1234,
         first_sample: 2,
         samples,
@@ -53,7 +56,8 @@ pub fn outputs<T: Element>(
         })
         .collect();
     let mut stores: Vec<&mut [T]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
-    artifact.run(&launch, &loads, &mut stores).unwrap();
+    let reduced = artifact.run(&launch, &loads, &mut stores).unwrap();
+    outputs.extend(reduced.into_iter().map(|cell| cell.into_iter().map(T::from_f64).collect()));
     outputs
 }
 
@@ -82,7 +86,7 @@ proptest! {
 
     #[test]
     fn f32_is_the_interpreter_s(
-        kernel in kernels(exact_ops()),
+        kernel in measuring(exact_ops()),
         samples in 1usize..4,
         elements in 1usize..3000,
         in_place: bool,
@@ -96,7 +100,7 @@ proptest! {
 
     #[test]
     fn f64_is_the_interpreter_s(
-        kernel in kernels(exact_ops()),
+        kernel in measuring(exact_ops()),
         elements in 1usize..3000,
         in_place: bool,
     ) {
@@ -108,7 +112,7 @@ proptest! {
 
     #[test]
     fn kernels_of_all_operations_compile_and_run(
-        kernel in kernels(Op::ALL.to_vec()),
+        kernel in measuring(Op::ALL.to_vec()),
         elements in 1usize..100,
         in_place: bool,
     ) {
@@ -136,7 +140,7 @@ fn min_and_max_give_the_second_operand_of_nan() {
         let artifact = compile(&kernel, engine, samp_compiler::backend::Dtype::F32).unwrap();
         let (a, b) = ([f32::NAN, 1.0, 0.0, -0.0, 2.0], [1.0, f32::NAN, -0.0, 0.0, 3.0]);
         let (mut low, mut high) = ([0.0; 5], [0.0; 5]);
-        let launch = Launch { scalars: &[], draws: &[], seed: 0, first_sample: 0, samples: 1, elements: 5 };
+        let launch = Launch { scalars: &[], draws: &[], cells: &[], seed: 0, first_sample: 0, samples: 1, elements: 5 };
         let loads = [Load::From(a.as_slice()), Load::From(b.as_slice())];
         artifact.run(&launch, &loads, &mut [&mut low, &mut high]).unwrap();
         let bits = |row: [f32; 5]| row.map(f32::to_bits);
@@ -174,7 +178,7 @@ fn code_outlives_its_siblings() {
     let last = artifacts.pop().unwrap();
     drop(artifacts);
     let mut x = [1.0f32, 2.0, 3.0];
-    let launch = Launch { scalars: &[], draws: &[], seed: 0, first_sample: 0, samples: 3, elements: 1 };
+    let launch = Launch { scalars: &[], draws: &[], cells: &[], seed: 0, first_sample: 0, samples: 3, elements: 1 };
     std::thread::scope(|scope| {
         scope.spawn(|| last.run(&launch, &[Load::InPlace(0)], &mut [&mut x]).unwrap());
     });

@@ -26,7 +26,7 @@ fn noisy(engine: Engine) -> Artifact {
 }
 
 fn launch(first_sample: u64, samples: usize, elements: usize) -> Launch<'static, f32> {
-    Launch { scalars: &[0.5], draws: &DRAWS, seed: 99, first_sample, samples, elements }
+    Launch { scalars: &[0.5], draws: &DRAWS, cells: &[], seed: 99, first_sample, samples, elements }
 }
 
 fn finite(n: usize) -> Vec<f32> {
@@ -112,7 +112,8 @@ fn f64_noise_is_f32_noise() {
     let x = vec![0.0; 1500];
     let (mut out, mut wide) = (vec![0.0; 1500], vec![0.0; 1500]);
     let draws = [Draw::Generated { stream: 0, draw: 3 }, Draw::Generated { stream: 1, draw: 3 }];
-    let launch = Launch { scalars: &[0.5], draws: &draws, seed: 99, first_sample: 0, samples: 1, elements: 1500 };
+    let launch =
+        Launch { scalars: &[0.5], draws: &draws, cells: &[], seed: 99, first_sample: 0, samples: 1, elements: 1500 };
     artifact.run(&launch, &[Load::From(x.as_slice())], &mut [&mut out, &mut wide]).unwrap();
     let mut narrow = vec![0.0; 1500];
     fill_normal(&mut narrow, Sequence { seed: 99, stream: 0, draw: 3, sample: 0 });
@@ -159,7 +160,8 @@ fn mistakes_are_errors() {
 #[test]
 fn another_dtype_is_an_error() {
     let artifact = noisy(Engine::best());
-    let launch = Launch::<f64> { scalars: &[0.0], draws: &[], seed: 0, first_sample: 0, samples: 0, elements: 0 };
+    let launch =
+        Launch::<f64> { scalars: &[0.0], draws: &[], cells: &[], seed: 0, first_sample: 0, samples: 0, elements: 0 };
     let error = artifact.run(&launch, &[], &mut []).unwrap_err();
     assert_eq!(error, LaunchError::Dtype { expected: Dtype::F32, found: Dtype::F64 });
 }

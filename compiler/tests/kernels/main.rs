@@ -8,4 +8,5 @@ mod elementary;
 mod engines;
 mod launches;
 mod random;
+mod reductions;
 mod text;

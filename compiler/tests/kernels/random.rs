@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use samp_compiler::ir::entities::Value;
-use samp_compiler::ir::kernel::{Args, Kernel};
-use samp_compiler::ir::op::Op;
+use samp_compiler::ir::kernel::{Args, Inst, Kernel};
+use samp_compiler::ir::op::{Op, Reduction};
 
 /// One choice of the generator; indices are taken modulo what there is.
 #[derive(Clone, Debug)]
@@ -11,25 +11,43 @@ pub enum Choice {
     Load(u32),
     Scalar(u32),
     Noise(u32),
+    Cell(u32),
     Const(f64),
     Apply(Op, [usize; 3]),
 }
 
 /// Kernels of `ops` with up to 4 loads, scalars, noises and stores.
+#[allow(dead_code, reason = "the tests of a crate may need only one of the two")]
 pub fn kernels(ops: Vec<Op>) -> impl Strategy<Value = Kernel> {
+    measuring(ops).prop_map(|mut kernel| {
+        for inst in kernel.insts.values_mut().filter(|inst| matches!(inst, Inst::Cell(_))) {
+            *inst = Inst::Const(0.5);
+        }
+        kernel.n_cells = 0;
+        kernel.reduces.clear();
+        kernel
+    })
+}
+
+/// Kernels of `ops` with up to 4 loads, scalars, noises, cells, stores and reductions.
+#[allow(dead_code, reason = "the tests of a crate may need only one of the two")]
+pub fn measuring(ops: Vec<Op>) -> impl Strategy<Value = Kernel> {
     let choice = prop_oneof![
         2 => (0u32..4).prop_map(Choice::Load),
         1 => (0u32..4).prop_map(Choice::Scalar),
         1 => (0u32..2).prop_map(Choice::Noise),
+        1 => (0u32..3).prop_map(Choice::Cell),
         1 => (-4.0..4.0).prop_map(Choice::Const),
         8 => (prop::sample::select(ops), any::<[usize; 3]>()).prop_map(|(op, args)| Choice::Apply(op, args)),
     ];
     let choices = prop::collection::vec(choice, 1..40);
     let stores = prop::collection::vec(any::<usize>(), 1..4);
-    (choices, stores).prop_map(|(choices, stores)| build(&choices, &stores))
+    let how = prop_oneof![Just(Reduction::Mean), Just(Reduction::Max), (0.0..=1.0).prop_map(Reduction::Quantile)];
+    let reduces = prop::collection::vec((how, any::<usize>()), 0..4);
+    (choices, stores, reduces).prop_map(|(choices, stores, reduces)| build(&choices, &stores, &reduces))
 }
 
-fn build(choices: &[Choice], stores: &[usize]) -> Kernel {
+fn build(choices: &[Choice], stores: &[usize], reduces: &[(Reduction, usize)]) -> Kernel {
     let mut kernel = Kernel::new("random");
     let mut values: Vec<Value> = vec![kernel.load(0)];
     for choice in choices {
@@ -37,6 +55,7 @@ fn build(choices: &[Choice], stores: &[usize]) -> Kernel {
             Choice::Load(slot) => kernel.load(*slot),
             Choice::Scalar(slot) => kernel.scalar(*slot),
             Choice::Noise(slot) => kernel.noise(*slot),
+            Choice::Cell(slot) => kernel.cell(*slot),
             Choice::Const(number) => kernel.constant(*number),
             Choice::Apply(op, args) => {
                 let args = args.map(|arg| values[arg % values.len()]);
@@ -45,10 +64,13 @@ fn build(choices: &[Choice], stores: &[usize]) -> Kernel {
         };
         values.push(value);
     }
+    // Late values, so that most of the kernel counts.
+    let late = |choice: &usize| values[values.len() - 1 - choice % values.len().min(4)];
     for store in stores {
-        // Late values, so that most of the kernel counts.
-        let back = store % values.len().min(4);
-        kernel.store(values[values.len() - 1 - back]);
+        kernel.store(late(store));
+    }
+    for (how, reduce) in reduces {
+        kernel.reduce(*how, late(reduce));
     }
     kernel
 }

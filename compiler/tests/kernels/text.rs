@@ -6,7 +6,7 @@ use samp_compiler::ir::kernel_text::parse_kernel;
 use samp_compiler::ir::kernel_verify::{VerifyError, verify};
 use samp_compiler::ir::op::Op;
 
-use crate::random::kernels;
+use crate::random::measuring;
 
 const STEP: &str = "\
 kernel step_0 (loads 2, scalars 2, noises 0) {
@@ -22,7 +22,7 @@ kernel step_0 (loads 2, scalars 2, noises 0) {
 
 proptest! {
     #[test]
-    fn printed_kernels_parse_back(kernel in kernels(Op::ALL.to_vec())) {
+    fn printed_kernels_parse_back(kernel in measuring(Op::ALL.to_vec())) {
         prop_assert_eq!(verify(&kernel), Ok(()));
         prop_assert_eq!(parse_kernel(&kernel.to_string()).unwrap(), kernel);
     }

@@ -92,6 +92,7 @@ registry! {
     E0405 Error "model that is not affine in its network";
     E0406 Error "ill-posed model call";
     E0407 Error "prediction used at the wrong level";
+    E0408 Error "output that the model does not give";
     // What proofs show: the rule run in another arithmetic.
     E0412 Error "tensor with the wrong signature";
     E0413 Error "approximation that does not vanish";

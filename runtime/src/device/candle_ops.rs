@@ -4,8 +4,11 @@
 //! tensor; outputs are copied into the caller's tensors at the end. What candle queues on the device stays queued:
 //! nothing here waits for it. Noise is made on the host, bit for bit that of the CPU, and sent to the device.
 //!
-//! Results are those of the interpreter, bit for bit (of NaN, only that it is one), with two exceptions: `fma` is
-//! rounded twice, and `exp`, `ln`, `tanh`, `sin` and `cos` are the device's own.
+//! Cells stay on the device too; only a quantile is found on the host, which waits for the device.
+//!
+//! Results are those of the interpreter, bit for bit (of NaN, only that it is one), with these exceptions: `fma` is
+//! rounded twice, `exp`, `ln`, `tanh`, `sin` and `cos` are the device's own, and so is the order in which means are
+//! summed.
 
 use std::collections::HashSet;
 
@@ -14,15 +17,17 @@ use samp_compiler::backend::element::Element;
 use samp_compiler::backend::launch::{self, LaunchError};
 use samp_compiler::backend::noise::Sequence;
 use samp_compiler::backend::path::Term;
+use samp_compiler::backend::reduce::whole;
 use samp_compiler::backend::stored::Stored;
 use samp_compiler::backend::{Artifact, Dtype};
-use samp_compiler::ir::kernel::Inst;
-use samp_compiler::ir::op::Op;
+use samp_compiler::ir::kernel::{Inst, Reduce};
+use samp_compiler::ir::op::{Op, Reduction};
 
 use super::operands::{self, candle_dtype};
-use super::{DeviceError, TensorDraw, TensorLaunch};
+use super::{Cells, DeviceError, TensorDraw, TensorLaunch, widest};
 
-/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order, on the device that they are on.
+/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order, on the device that they are on; gives
+/// what the kernel reduces.
 ///
 /// # Errors
 ///
@@ -32,7 +37,7 @@ pub fn launch(
     launch: &TensorLaunch<'_>,
     loads: &[&Tensor],
     stores: &[&Tensor],
-) -> Result<(), DeviceError> {
+) -> Result<Vec<Cells>, DeviceError> {
     match artifact.dtype() {
         Dtype::F32 => launch_typed::<f32>(artifact, launch, loads, stores),
         Dtype::F64 => launch_typed::<f64>(artifact, launch, loads, stores),
@@ -53,13 +58,18 @@ fn launch_typed<T: Element>(
     launch: &TensorLaunch<'_>,
     loads: &[&Tensor],
     stores: &[&Tensor],
-) -> Result<(), DeviceError> {
+) -> Result<Vec<Cells>, DeviceError> {
     let kernel = artifact.kernel();
-    launch::check_counts(kernel, [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len()])?;
+    let counts = [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len(), launch.cells.len()];
+    launch::check_counts(kernel, counts)?;
     let operands = operands::checked(T::DTYPE, launch, loads, stores)?;
     let n_stores = stores.len();
     let written: HashSet<usize> = operands[..n_stores].iter().map(|operand| operand.storage).collect();
     let compute = candle_dtype(T::DTYPE.into());
+    let like = match stores.first().or(loads.first()) {
+        Some(like) => (*like).clone(),
+        None => Tensor::zeros((1, 1), compute, &Device::Cpu)?,
+    };
     let mut values: Vec<Value<T>> = Vec::with_capacity(kernel.insts.len());
     for inst in kernel.insts.values() {
         let value = match inst {
@@ -77,10 +87,16 @@ fn launch_typed<T: Element>(
             Inst::Noise(slot) => Value::Tensor(match launch.draws[*slot as usize] {
                 TensorDraw::Given(tensor) => tensor.clone(),
                 TensorDraw::Generated { stream, draw } => {
-                    noise::<T>(launch, stores, &[Term { stream, draw, factor: 1.0 }])?
+                    noise::<T>(launch, &[&like], &[Term { stream, draw, factor: 1.0 }])?
                 }
-                TensorDraw::Path(terms) => noise::<T>(launch, stores, terms)?,
+                TensorDraw::Path(terms) => noise::<T>(launch, &[&like], terms)?,
             }),
+            Inst::Cell(slot) => {
+                let cells = launch.cells[*slot as usize].on(like.device())?.to_dtype(compute)?;
+                let dims: Vec<usize> =
+                    like.dims().iter().enumerate().map(|(at, n)| if at == 0 { *n } else { 1 }).collect();
+                Value::Tensor(cells.reshape(dims)?.broadcast_as(like.shape())?.contiguous()?)
+            }
             Inst::Apply { op, args } => {
                 let args: Vec<Value<T>> =
                     args.as_slice().iter().map(|arg| values[arg.as_u32() as usize].clone()).collect();
@@ -89,14 +105,30 @@ fn launch_typed<T: Element>(
         };
         values.push(value);
     }
-    for (store, value) in stores.iter().zip(&kernel.stores) {
-        let value = match &values[value.as_u32() as usize] {
-            Value::Scalar(number) => full(*number, store.device())?.broadcast_as(store.shape())?,
-            Value::Tensor(tensor) => tensor.clone(),
-        };
-        write(store, &value)?;
+    let value = |value: &samp_compiler::ir::entities::Value| match &values[value.as_u32() as usize] {
+        Value::Scalar(number) => full(*number, like.device())?.broadcast_as(like.shape()),
+        Value::Tensor(tensor) => Ok(tensor.clone()),
+    };
+    let size = operands::samples(loads, stores);
+    let reduce = |reduce: &Reduce| reduced(reduce.how, &value(&reduce.value)?, size);
+    let cells = kernel.reduces.iter().map(reduce).collect::<candle_core::Result<Vec<_>>>()?;
+    for (store, stored) in stores.iter().zip(&kernel.stores) {
+        write(store, &value(stored)?)?;
     }
-    Ok(())
+    Ok(cells)
+}
+
+/// A reduction of every sample.
+fn reduced(how: Reduction, value: &Tensor, size: (usize, usize)) -> candle_core::Result<Cells> {
+    let rows = value.contiguous()?.reshape(size)?.to_dtype(widest(value.device()))?;
+    match how {
+        Reduction::Mean => Ok(Cells::Tensor(rows.mean(1)?)),
+        Reduction::Max => Ok(Cells::Tensor(rows.max(1)?)),
+        Reduction::Quantile(_) => {
+            let rows: Vec<Vec<f64>> = rows.to_dtype(DType::F64)?.to_vec2()?;
+            Ok(Cells::Host(rows.iter().map(|row| whole(how, row)).collect()))
+        }
+    }
 }
 
 /// Writes a value into the caller's tensor.
@@ -116,7 +148,7 @@ pub(super) fn noise<T: Element>(
     stores: &[&Tensor],
     terms: &[Term],
 ) -> Result<Tensor, DeviceError> {
-    let (samples, elements) = operands::samples(stores);
+    let (samples, elements) = operands::samples(&[], stores);
     let TensorLaunch { seed, first_sample, .. } = *launch;
     let mut numbers = vec![T::default(); samples * elements];
     let mut normals = vec![T::default(); elements];

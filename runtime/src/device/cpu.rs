@@ -27,7 +27,8 @@ use super::{DeviceError, Role, TensorDraw, TensorLaunch};
 /// Below this many elements, threads cost more than they bring.
 pub const MIN_THREADED: usize = 100_000;
 
-/// Runs `artifact` on `loads` and writes into `stores`, in slot order.
+/// Runs `artifact` on `loads` and writes into `stores`, in slot order; gives what the kernel reduces, for each
+/// reduction a number per sample.
 ///
 /// # Errors
 ///
@@ -39,7 +40,7 @@ pub fn launch(
     launch: &TensorLaunch<'_>,
     loads: &[&Tensor],
     stores: &[&Tensor],
-) -> Result<(), DeviceError> {
+) -> Result<Vec<Vec<f64>>, DeviceError> {
     match artifact.dtype() {
         Dtype::F32 => launch_typed::<f32>(artifact, launch, loads, stores),
         Dtype::F64 => launch_typed::<f64>(artifact, launch, loads, stores),
@@ -51,17 +52,20 @@ fn launch_typed<T: CpuElement>(
     launch: &TensorLaunch<'_>,
     loads: &[&Tensor],
     stores: &[&Tensor],
-) -> Result<(), DeviceError> {
+) -> Result<Vec<Vec<f64>>, DeviceError> {
     let mut operands = operands::checked(artifact.dtype(), launch, loads, stores)?;
     operands::on_cpu(&operands)?;
     // A stable sort: stores stay first in their storage.
     operands.sort_by_key(|operand| operand.storage);
 
     let pointers = Pointers::new(loads.len(), launch.draws.len(), stores.len());
-    let outcome = Cell::new(Ok(()));
+    let cells = launch.cells.iter().map(|cells| cells.host()).collect::<candle_core::Result<Vec<_>>>()?;
+    let cells: Vec<&[f64]> = cells.iter().map(|cells| &**cells).collect();
+    let size = operands::samples(loads, stores);
+    let outcome = Cell::new(Ok(Vec::new()));
     lock_all(&operands, &pointers, &|| {
         // SAFETY: all storages are locked, and all pointers set and checked.
-        outcome.set(unsafe { run::<T>(artifact, launch, stores, &pointers) });
+        outcome.set(unsafe { run::<T>(artifact, launch, &cells, size, &pointers) });
     })?;
     Ok(outcome.into_inner()?)
 }
@@ -138,15 +142,15 @@ impl<F: Fn(&mut CpuStorage) -> candle_core::Result<()>> InplaceOp1 for InPlace<F
 /// # Safety
 ///
 /// The storages of all operands are locked, those of stores for writing; every load, store
-/// and given noise has its pointer, good for the numbers of `stores[0]`'s shape; and
+/// and given noise has its pointer, good for this many samples and elements of each; and
 /// `check_overlaps` found no conflict.
 unsafe fn run<T: CpuElement>(
     artifact: &Artifact,
     launch: &TensorLaunch<'_>,
-    stores: &[&Tensor],
+    cells: &[&[f64]],
+    (samples, elements): (usize, usize),
     pointers: &Pointers,
-) -> Result<(), LaunchError> {
-    let (samples, elements) = operands::samples(stores);
+) -> Result<Vec<Vec<f64>>, LaunchError> {
     let draws = launch.draws.iter().zip(&pointers.noises).map(|(draw, place)| match *draw {
         TensorDraw::Generated { stream, draw } => Draw::Generated { stream, draw },
         TensorDraw::Path(terms) => Draw::Path(terms),
@@ -158,7 +162,7 @@ unsafe fn run<T: CpuElement>(
     });
     let draws: Vec<Draw<'_, T>> = draws.collect();
     let TensorLaunch { scalars, seed, first_sample, threads, .. } = *launch;
-    let launch = Launch { scalars, draws: &draws, seed, first_sample, samples, elements };
+    let launch = Launch { scalars, draws: &draws, cells, seed, first_sample, samples, elements };
     let loads: Vec<Place> = pointers.loads.iter().map(Cell::get).collect();
     let stores: Vec<Place> = pointers.stores.iter().map(Cell::get).collect();
     // SAFETY: the caller's promise is that of `bind`.
@@ -166,7 +170,7 @@ unsafe fn run<T: CpuElement>(
     let threads = if samples * elements < MIN_THREADED { 1 } else { threads };
     // SAFETY: nothing else runs on the buffers: they are locked.
     unsafe { run_blocks(&bound, threads) };
-    Ok(())
+    Ok(bound.finish())
 }
 
 /// Runs every block once, in `threads` even parts.

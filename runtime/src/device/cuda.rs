@@ -48,10 +48,11 @@ pub fn launch(
     stores: &[&Tensor],
 ) -> Result<(), DeviceError> {
     let kernel = artifact.kernel();
-    check_counts(kernel, [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len()])?;
+    let counts = [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len(), launch.cells.len()];
+    check_counts(kernel, counts)?;
     let mut operands = operands::checked(artifact.dtype(), launch, loads, stores)?;
     let Some(Device::Cuda(device)) = stores.first().map(|store| store.device()) else { return Ok(()) };
-    let shape = operands::samples(stores);
+    let shape = operands::samples(loads, stores);
     if shape.0 * shape.1 == 0 {
         return Ok(());
     }

@@ -15,7 +15,9 @@ pub mod ptx_cache;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
 
-use candle_core::{Device, Tensor};
+use std::borrow::Cow;
+
+use candle_core::{DType, Device, Tensor};
 use samp_compiler::backend::launch::LaunchError;
 use samp_compiler::backend::path::Term;
 use samp_compiler::backend::{Artifact, BackendError, Dtype};
@@ -33,6 +35,43 @@ pub enum On {
     /// An adapter of `wgpu`, for tensors on the CPU.
     #[cfg(feature = "wgpu")]
     Wgpu,
+}
+
+/// A number per sample, where the launch that made it left it.
+#[derive(Clone, Debug)]
+pub enum Cells {
+    /// On the host.
+    Host(Vec<f64>),
+    /// On a device: one dimension, in f64 where the device has it.
+    Tensor(Tensor),
+}
+
+impl Cells {
+    /// The numbers on the host; waits for the device if they are there.
+    fn host(&self) -> candle_core::Result<Cow<'_, [f64]>> {
+        match self {
+            Cells::Host(numbers) => Ok(Cow::Borrowed(numbers)),
+            Cells::Tensor(tensor) => Ok(Cow::Owned(tensor.to_dtype(DType::F64)?.to_vec1()?)),
+        }
+    }
+
+    /// The numbers on a device.
+    fn on(&self, device: &Device) -> candle_core::Result<Tensor> {
+        match self {
+            Cells::Host(numbers) => {
+                Tensor::new(&numbers[..], &Device::Cpu)?.to_dtype(widest(device))?.to_device(device)
+            }
+            Cells::Tensor(tensor) => tensor.to_device(device),
+        }
+    }
+}
+
+/// The widest float of a device.
+fn widest(device: &Device) -> DType {
+    match device {
+        Device::Cpu | Device::Cuda(_) => DType::F64,
+        Device::Metal(_) => DType::F32,
+    }
 }
 
 /// A compiled kernel, with what devices make of it when they first run it.
@@ -63,7 +102,15 @@ impl DeviceKernel {
         &self.artifact
     }
 
-    /// Runs the kernel on `loads` and writes into `stores`, in slot order.
+    /// Whether it reads or makes numbers per sample, which kernels of devices cannot do yet.
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
+    fn measures(&self) -> bool {
+        let kernel = self.artifact.kernel();
+        kernel.n_cells > 0 || !kernel.reduces.is_empty()
+    }
+
+    /// Runs the kernel on `loads` and writes into `stores`, in slot order; gives what it reduces. Kernels that read or
+    /// make numbers per sample run through candle's operations where the tensors are on a device.
     ///
     /// # Errors
     ///
@@ -74,23 +121,30 @@ impl DeviceKernel {
         launch: &TensorLaunch<'_>,
         loads: &[&Tensor],
         stores: &[&Tensor],
-    ) -> Result<(), DeviceError> {
-        let device = stores.first().map_or(&Device::Cpu, |store| store.device());
+    ) -> Result<Vec<Cells>, DeviceError> {
+        let device = stores.first().or(loads.first()).map_or(&Device::Cpu, |like| like.device());
+        let cpu = || Ok(cpu::launch(&self.artifact, launch, loads, stores)?.into_iter().map(Cells::Host).collect());
         match (on, device) {
-            (On::Tensors, Device::Cpu) => cpu::launch(&self.artifact, launch, loads, stores),
+            (On::Tensors, Device::Cpu) => cpu(),
             #[cfg(feature = "cuda")]
-            (On::Tensors, Device::Cuda(_)) => cube::with_paths_given(self.artifact.dtype(), launch, stores, |launch| {
-                cuda::launch(&self.cuda, &self.artifact, launch, loads, stores)
-            }),
-            #[cfg(not(feature = "cuda"))]
-            (On::Tensors, Device::Cuda(_)) => candle_ops::launch(&self.artifact, launch, loads, stores),
-            (On::Tensors, Device::Metal(_)) | (On::CandleOps, _) => {
+            (On::Tensors, Device::Cuda(_)) if !self.measures() => {
+                cube::with_paths_given(self.artifact.dtype(), launch, stores, |launch| {
+                    cuda::launch(&self.cuda, &self.artifact, launch, loads, stores)
+                })?;
+                Ok(Vec::new())
+            }
+            (On::Tensors, Device::Cuda(_) | Device::Metal(_)) | (On::CandleOps, _) => {
                 candle_ops::launch(&self.artifact, launch, loads, stores)
             }
             #[cfg(feature = "wgpu")]
-            (On::Wgpu, _) => cube::with_paths_given(self.artifact.dtype(), launch, stores, |launch| {
-                wgpu::launch(&self.wgpu, &self.artifact, launch, loads, stores)
-            }),
+            (On::Wgpu, _) if self.measures() => cpu(),
+            #[cfg(feature = "wgpu")]
+            (On::Wgpu, _) => {
+                cube::with_paths_given(self.artifact.dtype(), launch, stores, |launch| {
+                    wgpu::launch(&self.wgpu, &self.artifact, launch, loads, stores)
+                })?;
+                Ok(Vec::new())
+            }
         }
     }
 }
@@ -102,6 +156,8 @@ pub struct TensorLaunch<'a> {
     pub scalars: &'a [f64],
     /// The noise sources in slot order.
     pub draws: &'a [TensorDraw<'a>],
+    /// The cells in slot order, each with a number per sample.
+    pub cells: &'a [&'a Cells],
     /// The seed of all generated noise.
     pub seed: u64,
     /// The index, in the whole run, of the first sample here.
@@ -171,12 +227,12 @@ pub enum DeviceError {
         /// The tensor's type.
         found: &'static str,
     },
-    /// A tensor of another shape than the first store.
+    /// A tensor of another shape than the first store, or than the first load where there is no store.
     #[error("expected {role} of shape {expected:?}, found {found:?}")]
     Shape {
         /// Which tensor.
         role: Role,
-        /// The shape of store 0.
+        /// The shape of the first one.
         expected: Vec<usize>,
         /// The tensor's shape.
         found: Vec<usize>,

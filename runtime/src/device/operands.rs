@@ -124,9 +124,9 @@ pub(super) fn on_cpu(operands: &[Operand<'_>]) -> Result<(), DeviceError> {
     }
 }
 
-/// Samples of a launch and elements of each, by the shape of its stores.
-pub(super) fn samples(stores: &[&Tensor]) -> (usize, usize) {
-    match stores.first().map_or(&[][..], |store| store.dims()) {
+/// Samples of a launch and elements of each, by the shape of its tensors.
+pub(super) fn samples(loads: &[&Tensor], stores: &[&Tensor]) -> (usize, usize) {
+    match stores.first().or(loads.first()).map_or(&[][..], |like| like.dims()) {
         [] => (1, 1),
         [samples, rest @ ..] => (*samples, rest.iter().product()),
     }

@@ -41,17 +41,18 @@ pub fn launch(
     stores: &[&Tensor],
 ) -> Result<(), DeviceError> {
     let kernel = artifact.kernel();
-    check_counts(kernel, [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len()])?;
+    let counts = [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len(), launch.cells.len()];
+    check_counts(kernel, counts)?;
     let operands = operands::checked(artifact.dtype(), launch, loads, stores)?;
     operands::on_cpu(&operands)?;
-    let shape = operands::samples(stores);
+    let shape = operands::samples(loads, stores);
     let extent = Extent { samples: shape.0, elements: shape.1, room: Room::Padded };
     let layout = match artifact.dtype() {
         Dtype::F32 => cube::layout(&operands, launch, extent),
         Dtype::F64 => None,
     };
     let Some(layout) = layout.filter(|_| shape.0 * shape.1 > 0) else {
-        return cpu::launch(artifact, launch, loads, stores);
+        return cpu::launch(artifact, launch, loads, stores).map(|_| ());
     };
     let function = functions.get(artifact, layout)?;
     let adapter = adapter()?;

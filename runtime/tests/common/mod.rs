@@ -8,7 +8,7 @@ use samp_runtime::{Call, Compiled, Pipeline, RunOptions, Start};
 /// Samples and elements: an odd number of both, more than a block together.
 pub const SHAPE: (usize, usize) = (3, 411);
 
-/// Every sampler of the library whose steps the grid gives.
+/// Every sampler of the library that any pipeline can run; the others have tests of their own.
 pub fn samplers() -> impl Iterator<Item = &'static str> {
     std_planned_samplers()
 }

@@ -68,7 +68,7 @@ impl Style {
 /// About how many machine instructions an instruction is.
 fn weight(inst: &Inst) -> usize {
     match inst {
-        Inst::Scalar(_) | Inst::Const(_) => 0,
+        Inst::Scalar(_) | Inst::Cell(_) | Inst::Const(_) => 0,
         Inst::Load(_) | Inst::Noise(_) => 1,
         Inst::Apply { op, .. } if op.is_exact() => 1,
         Inst::Apply { .. } => 24,
@@ -110,9 +110,9 @@ pub(super) fn emit(function: &mut Function, context: &mut FunctionBuilderContext
 
 /// What the loop keeps.
 struct Held {
-    /// To loads, noises and stores.
+    /// To loads, noises, stores and reduced values.
     pointers: Vec<ir::Value>,
-    /// As vectors.
+    /// Scalars, then cells, as vectors.
     scalars: Vec<ir::Value>,
     /// The first byte of every buffer.
     start: ir::Value,
@@ -125,11 +125,12 @@ fn emit_entry(builder: &mut FunctionBuilder<'_>, entry: ir::Block, kernel: &Kern
     let params = builder.block_params(entry).to_vec();
     let (pointers, rows, start, end) = (params[0], params[1], params[2], params[3]);
     let mut load = |ty: Type, base: ir::Value, offset: usize| builder.ins().load(ty, flags(), base, offset as i32);
-    let n_pointers = (kernel.n_loads + kernel.n_noises) as usize + kernel.stores.len();
+    let n_pointers = (kernel.n_loads + kernel.n_noises) as usize + kernel.results().count();
     let (pointer, vector) = (style.target.pointer_type(), style.vector_type());
     let pointer_size = pointer.bytes() as usize;
     let pointers = (0..n_pointers).map(|k| load(pointer, pointers, k * pointer_size)).collect();
-    let scalars = (0..kernel.n_scalars as usize).map(|k| load(vector, rows, k * style.row())).collect();
+    let n_rows = (kernel.n_scalars + kernel.n_cells) as usize;
+    let scalars = (0..n_rows).map(|k| load(vector, rows, k * style.row())).collect();
     let shift = i64::from(style.dtype.size().trailing_zeros());
     let (start, end) = (builder.ins().ishl_imm_u(start, shift), builder.ins().ishl_imm_u(end, shift));
     Held { pointers, scalars, start, end }
@@ -150,6 +151,7 @@ fn emit_vector(lanes: &mut Vectors<'_, '_>, kernel: &Kernel, held: &Held, at: At
             Inst::Load(slot) => load(lanes, held.pointers[*slot as usize], at),
             Inst::Noise(slot) => load(lanes, held.pointers[(kernel.n_loads + slot) as usize], at),
             Inst::Scalar(slot) => held.scalars[*slot as usize],
+            Inst::Cell(slot) => held.scalars[(kernel.n_scalars + slot) as usize],
             Inst::Const(number) => lanes.constant(*number),
             Inst::Apply { op, args } => {
                 let args = args.as_slice().iter();
@@ -160,7 +162,7 @@ fn emit_vector(lanes: &mut Vectors<'_, '_>, kernel: &Kernel, held: &Held, at: At
         values[value] = Some(vector);
     }
     let first_store = (kernel.n_loads + kernel.n_noises) as usize;
-    for (slot, &value) in kernel.stores.iter().enumerate() {
+    for (slot, value) in kernel.results().enumerate() {
         if let Some(vector) = values[value] {
             let address = lanes.builder.ins().iadd(held.pointers[first_store + slot], at.i);
             lanes.builder.ins().store(flags(), vector, address, at.offset);

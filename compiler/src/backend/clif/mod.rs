@@ -28,7 +28,7 @@ use crate::ir::kernel::{Inst, Kernel};
 /// The most elements of one turn of a loop.
 const MAX_WIDTH: usize = 16;
 
-/// The signature of compiled code: pointers to loads, noises and stores; rows of scalars;
+/// The signature of compiled code: pointers to loads, noises, stores and reduced values; rows of scalars and cells;
 /// the first element and the one after the last, a whole number of turns apart.
 type Entry = unsafe extern "C" fn(*const *mut u8, *const u8, usize, usize);
 
@@ -170,7 +170,7 @@ fn can_compile(kernel: &Kernel, dtype: Dtype, host: &Host) -> bool {
     };
     kernel.insts.values().all(|inst| match inst {
         Inst::Apply { op, .. } => has_elementary || op.is_exact(),
-        Inst::Load(_) | Inst::Scalar(_) | Inst::Noise(_) | Inst::Const(_) => true,
+        Inst::Load(_) | Inst::Scalar(_) | Inst::Noise(_) | Inst::Cell(_) | Inst::Const(_) => true,
     })
 }
 

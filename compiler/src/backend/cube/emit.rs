@@ -233,6 +233,7 @@ impl Body<'_> {
                 Inst::Load(slot) => input(Slot::Load(*slot as usize)),
                 Inst::Scalar(slot) => ctx.splat(&self.arguments.scalars[*slot as usize]),
                 Inst::Const(number) => constant(&mut ctx, *number as f32),
+                Inst::Cell(_) => unreachable!("`CubeKernel::new` refuses kernels with cells"),
                 Inst::Noise(slot) => match self.definition.layout.noises[*slot as usize] {
                     NoiseLayout::Given(_) => input(Slot::Noise(*slot as usize)),
                     NoiseLayout::Generated => {

@@ -153,7 +153,7 @@ impl Layout {
     /// buffer that is read is written.
     pub fn of_launch(kernel: &Kernel, op: &LaunchOp, network: Storage) -> Layout {
         let load = |source: &Source| match source {
-            Source::Output { .. } => network,
+            Source::Output { .. } | Source::Part { .. } => network,
             Source::Slot(_) | Source::Input(_) => Storage::F32,
         };
         let store = |target: &Target| match target {

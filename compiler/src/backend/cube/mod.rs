@@ -55,9 +55,12 @@ impl CubeKernel {
     ///
     /// # Errors
     ///
-    /// A kernel that does not verify, or a layout of other slots than the kernel's.
+    /// A kernel that does not verify, one with cells or reductions, or a layout of other slots than the kernel's.
     pub fn new(kernel: &Kernel, layout: Layout) -> Result<CubeKernel, BackendError> {
         verify(kernel).map_err(|error| BackendError::Broken { name: kernel.name.clone(), error })?;
+        if kernel.n_cells > 0 || !kernel.reduces.is_empty() {
+            return Err(BackendError::Reductions(kernel.name.clone()));
+        }
         layout.check(kernel)?;
         Ok(CubeKernel { name: function_name(kernel, &layout), kernel: Arc::new(kernel.clone()), layout })
     }

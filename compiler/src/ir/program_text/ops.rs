@@ -24,7 +24,9 @@ pub(super) fn told(op: &Op) -> String {
         Op::Real(value) => format!(" {value:?}"),
         Op::Bool(value) => format!(" {value}"),
         Op::Str(text) => format!(" {text:?}"),
-        Op::Choice(word) | Op::Branch(word) | Op::Input(word) | Op::Emit(word) => format!(" {}", name(word)),
+        Op::Choice(word) | Op::Branch(word) | Op::Input(word) | Op::Give(word) | Op::Emit(word) => {
+            format!(" {}", name(word))
+        }
         Op::Host { name: host, needed, list } => {
             format!(" {}{}", name(host), flags(&[("needed", *needed), ("list", *list)]))
         }
@@ -48,8 +50,9 @@ pub(super) fn told(op: &Op) -> String {
         }
         Op::OpenSchedule(open) => schedule(open),
         Op::Step { given } => flags(&[("given", *given)]),
-        Op::Predict { kind, by, at, args } => {
-            format!(" {kind}{}{}", flags(&[("by", *by), ("at", *at)]), names(args))
+        Op::Predict { kind, output, by, at, args } => {
+            let output = output.as_deref().map_or(String::new(), |output| format!(" output {}", name(output)));
+            format!(" {kind}{output}{}{}", flags(&[("by", *by), ("at", *at)]), names(args))
         }
         Op::Network { args } => names(args),
         Op::Name { kind, level } => format!(" {kind}{}", flags(&[("level", *level)])),
@@ -150,8 +153,9 @@ pub(super) fn op(word: &str, text: &mut Cursor) -> Result<Op, TextError> {
         "forget" => Op::Forget,
         "predict" => {
             let kind = kind(text)?;
+            let output = if text.keyword("output") { Some(text.name()?.into()) } else { None };
             let [by, at] = read_flags(text, ["by", "at"])?;
-            Op::Predict { kind, by, at, args: read_names(text)? }
+            Op::Predict { kind, output, by, at, args: read_names(text)? }
         }
         "network" => Op::Network { args: read_names(text)? },
         "name" => {
@@ -172,6 +176,7 @@ pub(super) fn op(word: &str, text: &mut Cursor) -> Result<Op, TextError> {
         "var" => Op::Var,
         "get" => Op::Get,
         "set" => Op::Set,
+        "give" => Op::Give(text.name()?.into()),
         "emit" => Op::Emit(text.name()?.into()),
         "require" => Op::Require,
         "host" => {

@@ -112,6 +112,7 @@ fn rules(text: &mut Cursor) -> Result<(Func, ItemBody), TextError> {
         states: Vec::new(),
         inputs: Vec::new(),
         branches: Vec::new(),
+        views: Vec::new(),
         only: Vec::new(),
         approximate: false,
         claims: Vec::new(),
@@ -136,6 +137,8 @@ fn rules_member(text: &mut Cursor, rules: &mut RulesCode) -> Result<(), TextErro
         rules.inputs.push(name(text)?);
     } else if text.keyword("branch") {
         rules.branches.push(name(text)?);
+    } else if text.keyword("view") {
+        rules.views.push(name(text)?);
     } else if text.keyword("only") {
         rules.only.push(text.word("a family", Family::from_name)?);
     } else if text.keyword("approximate") {

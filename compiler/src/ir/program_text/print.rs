@@ -57,6 +57,7 @@ fn print_rules(out: &mut String, rules: &RulesCode) -> fmt::Result {
     }
     print_names(out, "input", &rules.inputs)?;
     print_names(out, "branch", &rules.branches)?;
+    print_names(out, "view", &rules.views)?;
     for family in &rules.only {
         writeln!(out, "  only {}", family.name())?;
     }

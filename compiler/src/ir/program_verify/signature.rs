@@ -158,7 +158,7 @@ pub(super) fn signature(op: &Op) -> Signature {
         Op::OpenSchedule(open) => value(&schedule(open), Want::Only(Shape::Curve)),
         Op::Step { given } => value(&with(&[ITEM, Want::Tensor, LEVEL], &[(*given, Want::Tensor)]), kind(Kind::Sample)),
         Op::Forget => effect(&[ITEM]),
-        Op::Predict { kind: view, by, at, args } => {
+        Op::Predict { kind: view, output: _, by, at, args } => {
             let mut takes = with(&[Want::Tensor], &[(*by, Want::Answerer), (*at, LEVEL)]);
             takes.extend(args.iter().map(|_| Want::Passed));
             value(&takes, kind(*view))
@@ -178,7 +178,7 @@ pub(super) fn signature(op: &Op) -> Signature {
         Op::Input(_) => value(&[], Want::Tensor),
         Op::Var | Op::Get => Signature { gives: Out::Same, ..value(&[Want::Any], Want::Any) },
         Op::Set => effect(&[Want::Any; 2]),
-        Op::Emit(_) => effect(&[Want::Tensor]),
+        Op::Give(_) | Op::Emit(_) => effect(&[Want::Tensor]),
         Op::Require | Op::Accept => effect(&[BOOL]),
         Op::Estimate => Signature { blocks: Blocks::Plain, ..effect(&[]) },
         Op::Return => effect(&[Want::Any]),
@@ -217,7 +217,7 @@ fn built_in(builtin: Builtin) -> Signature {
         Gives::Real => Out::Value(REAL),
         Gives::Number | Gives::ElementwiseNumber | Gives::Elementwise => Out::Combined,
         Gives::Tensor | Gives::Noise => Out::Value(Want::Tensor),
-        Gives::Reals => Out::Value(LIST),
+        Gives::Reals | Gives::Tensors => Out::Value(LIST),
         Gives::SameList => Out::Same,
         Gives::Level => Out::Value(LEVEL),
     };
