@@ -47,6 +47,7 @@ const LIBRARY: &[Row] = &[
     ("ddim", 1, (1, 1)),
     ("deis", 3, (2, 2)),
     ("dpm_2", 2, (2, 2)),
+    ("dpm_adaptive", 3, (3, 3)),
     ("dpm_fast", 3, (2, 2)),
     ("dpm_2_flow", 2, (2, 2)),
     ("dpm_solver", 3, (3, 3)),

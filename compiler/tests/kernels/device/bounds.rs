@@ -58,6 +58,7 @@ pub fn evaluate(kernel: &Kernel, loads: &[f32], scalars: &[f64], noises: &[Bound
             Inst::Scalar(slot) => exact(scalars[*slot as usize] as f32),
             Inst::Const(number) => exact(*number as f32),
             Inst::Noise(slot) => noises[*slot as usize],
+            Inst::Cell(slot) => panic!("cell {slot}: device kernels read no statistics"),
             Inst::Apply { op, args } => {
                 let args: Vec<Bound> = args.as_slice().iter().map(|arg| values[arg.as_u32() as usize]).collect();
                 apply(*op, &args)

@@ -53,6 +53,7 @@ impl Follow<'_> {
         match source {
             Source::Slot(slot) => self.slots[slot.as_u32() as usize].clone(),
             Source::Output { call, branch } => self.outputs[call][*branch as usize].clone(),
+            Source::Part { part, .. } => panic!("part {part} of an output: the network here gives one"),
             Source::Input(name) => panic!("`{name}` is not given"),
         }
     }
