@@ -226,7 +226,7 @@ fn dpm_adaptive_is_that_of_k_diffusion() {
         let pipeline = Pipeline::new().schedule(format!("edm(smallest = {low}, largest = {high})")).grid("ends");
         let pipeline = pipeline.model("x0").sampler(sampler).steps(1).dtype(Dtype::F64);
         let compiled = pipeline.compile().unwrap_or_else(|error| panic!("{id}: {error}"));
-        let x = (0..256).map(|i| f64::from(i)).map(|i| ((0.7 * i).sin() + 0.3 * (2.1 * i).cos()) * high).collect();
+        let x = (0..256).map(f64::from).map(|i| ((0.7 * i).sin() + 0.3 * (2.1 * i).cos()) * high).collect();
         let x = Tensor::from_vec::<_, f64>(x, (1, 256), &Device::Cpu).expect("a start");
         let toy = if case["toy"] == "gmm" { "gmm:0.3,-1,0.3;0.5,0.25,0.2;0.2,1.5,0.15" } else { "gauss:0.5,0.5" };
         let toy = Analytic::parse(toy).expect("a law");

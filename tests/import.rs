@@ -68,7 +68,8 @@ fn wrong(imported: &import::Imported, case: &Value) -> Option<String> {
             (Some(expected), _, Some("rho")) => (sigma / alpha, expected),
             (expected, ..) => (sigma, expected.expect("a level")),
         };
-        if !((found - expected).abs() <= 1e-9 * expected.abs().max(1e-3)) {
+        let close = (found - expected).abs() <= 1e-9 * expected.abs().max(1e-3);
+        if !close {
             return Some(format!(
                 "level {at} is {found}, expected {expected}; {} {}",
                 imported.schedule, imported.grid

@@ -89,7 +89,7 @@ impl Loops {
         for (name, found, expected, within) in checks {
             // The tests run in f32, whose rounding is allowed for beside their own tolerance.
             if let (Some(expected), Some(within)) = (expected, within)
-                && !((found - expected).abs() <= within + 1e-6 * expected.abs())
+                && ((found - expected).abs() > within + 1e-6 * expected.abs() || found.is_nan())
             {
                 return Err(format!("{}: {name} is {found}, expected {expected}", case.sampler));
             }

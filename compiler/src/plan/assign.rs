@@ -12,7 +12,7 @@ use crate::ir::plan::{CallOp, Cell, Cost, Fed, KernelId, LaunchOp, Plan, PlanOp,
 
 /// The order of things, before buffers are given.
 enum Event {
-    Launch { fused: Fused, stores: Vec<Node>, feeds: u32, step: u32 },
+    Launch { fused: Box<Fused>, stores: Vec<Node>, feeds: u32, step: u32 },
     Call { batch: u32, fed: bool, step: u32 },
     Step(u32),
     Emit(usize),
@@ -64,7 +64,8 @@ fn events(tape: &Tape, segments: &Segments) -> Vec<Event> {
     for (index, segment) in segments.segments.iter().enumerate() {
         let feeds = segment.feed.map_or(0, |(_, branches)| branches);
         if !segment.stores.is_empty() || !segment.reduces.is_empty() || feeds > 0 {
-            events.push(Event::Launch { fused: fuse(segment), stores: segment.stores.clone(), feeds, step });
+            let fused = Box::new(fuse(segment));
+            events.push(Event::Launch { fused, stores: segment.stores.clone(), feeds, step });
         }
         events.extend(told(tape, segments, index));
         if let Some(CutKind::Call(batch)) = segments.cuts.get(index) {
