@@ -267,7 +267,7 @@ impl Arith for Affine {
     }
 
     /// In a large latent a norm is the root of the sum of squares of the coefficients, as no atom is correlated with
-    /// another or with the data, whose elements have the mean and deviation of [`Data::elements`].
+    /// another or with the data, whose elements have the mean and deviation of `Data::elements`.
     fn statistic(&mut self, what: Statistic, a: &Rc<Form>, b: &Rc<Form>) -> Rc<Form> {
         if a.lost || b.lost {
             return Rc::new(Form::lost());

@@ -3,8 +3,8 @@
 //! Near the level without noise sigma is a small number eps, near the level without data alpha is. What a rule computes
 //! there is a sum of terms `c eps^p L^q` with L = ln(1 / eps), real p and whole q: half log-SNR is L plus a constant, its
 //! exponential a power of eps again (Gruntz 1996, "On computing limits in a symbolic manipulation system", ch. 2, for
-//! the scales that such sums are compared on). Terms are kept from the largest on, up to [`LENGTH`] of them; what is
-//! left out is at most of the size of [`Long::beyond`].
+//! the scales that such sums are compared on). Terms are kept from the largest on, up to `LENGTH` of them; what is
+//! left out is at most of the size of `Long::beyond`.
 //!
 //! Coefficients are [`Ball`]s, so a number that does not depend on eps is an interval that encloses it. A ball around
 //! zero that rounding alone explains is zero; a wider one is not known, and neither is anything below it.
