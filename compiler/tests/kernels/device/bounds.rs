@@ -128,7 +128,8 @@ fn carried(op: Op, [a, b, c]: [Bound; 3]) -> f64 {
         Op::Sin | Op::Cos if x.abs() + rx < 1e5 => rx + turn_loss(x),
         Op::Sin | Op::Cos => f64::INFINITY,
     };
-    if moved.is_nan() { 0.0 } else { moved }
+    // An unbounded operand times nothing: anything.
+    if moved.is_nan() { f64::INFINITY } else { moved }
 }
 
 /// Whether a device's number, stored as `storage`, is within the bound; nothing if it is not compared.
