@@ -6,7 +6,7 @@ use samp_compiler::ir::kernel::{Args, Kernel};
 use samp_compiler::ir::op::Op;
 use samp_compiler::library::std_planned_samplers;
 use samp_runtime::device::{DeviceKernel, TensorDraw, TensorLaunch};
-use samp_runtime::{Call, Compiled, On, RunOptions, Start};
+use samp_runtime::{Call, Compiled, Input, On, RunOptions, Start};
 use serde_json::{Map, json};
 
 use crate::step::pipeline;
@@ -152,8 +152,11 @@ fn answer(x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
 }
 
 fn sample(compiled: &Compiled, device: &Device, on: On) -> Result<Vec<f32>> {
-    let start = Start::noise(device, (3, 1027), 11)?;
-    let run = compiled.start(start, answer, RunOptions { on, ..RunOptions::default() })?;
+    const SHAPE: (usize, usize) = (3, 1027);
+    let start = Start::noise(device, SHAPE, 11)?;
+    let given = |input: &Input| Ok((input.name.to_string(), Tensor::ones(SHAPE, DType::F32, device)?));
+    let inputs = compiled.inputs().iter().map(given).collect::<Result<_>>()?;
+    let run = compiled.start(start, answer, RunOptions { on, inputs, ..RunOptions::default() })?;
     Ok(run.finish()?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?)
 }
 
