@@ -34,6 +34,8 @@ pub enum Command {
     Trace(TraceArgs),
     /// Measure
     Bench(BenchArgs),
+    /// Draw errors of samplers, schedules or grids as SVG or PNG
+    Plot(PlotArgs),
 }
 
 /// How findings are written.
@@ -370,4 +372,90 @@ pub struct BenchCompileArgs {
     /// How it is written
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+}
+
+/// `sampc plot`.
+#[derive(Debug, ClapArgs)]
+pub struct PlotArgs {
+    /// What to draw
+    #[command(subcommand)]
+    pub what: PlotCommand,
+}
+
+/// What to draw.
+#[derive(Debug, Subcommand)]
+pub enum PlotCommand {
+    /// Errors of samplers against model calls, where the exact answer is known
+    ///
+    /// Rules that draw nothing start from samples of a mixture of normal laws and are compared with its probability flow.
+    /// If one of the rules draws noise, all are compared by the law of what they make of normal data, which is computed
+    /// and not sampled. A rule that finds its own steps is run with growing strictness.
+    Error(PlotErrorArgs),
+    /// Noise levels of schedules along their clocks
+    Schedule(PlotScheduleArgs),
+    /// Noise levels of grids, step by step
+    Grid(PlotGridArgs),
+}
+
+/// What every plot takes.
+#[derive(Debug, ClapArgs)]
+pub struct DrawnArgs {
+    /// The picture to write: `.svg` or `.png`
+    #[arg(long, short, value_name = "FILE", default_value = "plot.svg")]
+    pub output: PathBuf,
+    /// How the numbers of the lines are written: their ends, or all of them as JSON
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: Format,
+}
+
+/// `sampc plot error`.
+#[derive(Debug, ClapArgs)]
+pub struct PlotErrorArgs {
+    /// Samplers: names, expressions such as `"ddim(eta = 1)"`, or files; the first is drawn thick
+    #[arg(required = true, value_name = "SAMPLER")]
+    pub samplers: Vec<String>,
+    /// Where it goes
+    #[command(flatten)]
+    pub drawn: DrawnArgs,
+    /// The schedule
+    #[arg(long, value_name = "SCHEDULE", default_value = "vp")]
+    pub schedule: String,
+    /// The grid; equal steps of half log-SNR that end above clean if not given
+    #[arg(long, value_name = "GRID")]
+    pub grid: Option<String>,
+    /// The law of the data: `gauss:MEAN,STD`, `gmm:W,M,S;..`; a mixture of three if not given, and for rules that draw
+    /// noise a normal law, the only one they can be compared on
+    #[arg(long, value_name = "LAW", allow_hyphen_values = true)]
+    pub denoiser: Option<String>,
+    /// The most model calls
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub calls: u32,
+}
+
+/// `sampc plot schedule`.
+#[derive(Debug, ClapArgs)]
+pub struct PlotScheduleArgs {
+    /// Schedules: names, expressions, or files
+    #[arg(required = true, value_name = "SCHEDULE")]
+    pub schedules: Vec<String>,
+    /// Where it goes
+    #[command(flatten)]
+    pub drawn: DrawnArgs,
+}
+
+/// `sampc plot grid`.
+#[derive(Debug, ClapArgs)]
+pub struct PlotGridArgs {
+    /// Grids: names, expressions such as `"karras(power = 5)"`, or files
+    #[arg(required = true, value_name = "GRID")]
+    pub grids: Vec<String>,
+    /// Where it goes
+    #[command(flatten)]
+    pub drawn: DrawnArgs,
+    /// The schedule that they lie on
+    #[arg(long, value_name = "SCHEDULE", default_value = "scaled_linear")]
+    pub schedule: String,
+    /// The number of steps
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub steps: usize,
 }

@@ -4,6 +4,7 @@
 
 mod args;
 mod bench;
+mod chart;
 mod check;
 mod device;
 mod emit;
@@ -15,6 +16,7 @@ mod inputs;
 mod list;
 mod output;
 mod picture;
+mod plot;
 mod report;
 mod request;
 mod run;
@@ -62,5 +64,6 @@ fn dispatch(args: &Args) -> Result<ExitCode, Failed> {
         Command::Emit(emit) => emit::emit(emit),
         Command::Trace(trace) => trace::trace(trace),
         Command::Bench(bench) => bench::bench(bench),
+        Command::Plot(plot) => plot::plot(plot),
     }
 }

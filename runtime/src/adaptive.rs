@@ -124,7 +124,7 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
             let start = Start { x: part.x.clone(), unit: false, seed: self.seed, first_sample: part.first_sample };
             let index = part.way.steps() - 1;
             let followed = self.follow(planned.plan, start, &part.kept, part.rows, index)?;
-            let error = largest_rms(told(&followed.emitted, ESTIMATE))?;
+            let error = self.options.strictness * largest_rms(told(&followed.emitted, ESTIMATE))?;
             if part.way.judge(error).map_err(|found| self.failure(*found))? {
                 part.x = followed.x;
                 part.kept = (0..kept).filter_map(|place| told(&followed.emitted, &kept_name(place)).cloned()).collect();

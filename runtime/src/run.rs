@@ -18,7 +18,7 @@ use crate::pipeline::Compiled;
 use crate::start::{INITIAL_STREAM, STEP_STREAM, Start, rows};
 
 /// What a caller may give a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RunOptions {
     /// Tensors for the `input`s of the pipeline, of the start's shape, dtype and device.
     pub inputs: HashMap<String, Tensor>,
@@ -28,6 +28,14 @@ pub struct RunOptions {
     pub threads: usize,
     /// What runs the kernels.
     pub on: On,
+    /// What the error estimates of a sampler that finds its own steps are multiplied by; 1 leaves them as they are.
+    pub strictness: f64,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions { inputs: HashMap::new(), noise: None, threads: 0, on: On::default(), strictness: 1.0 }
+    }
 }
 
 /// A step that is done.
