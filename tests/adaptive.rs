@@ -86,8 +86,8 @@ fn values(tensor: &Tensor) -> Vec<f64> {
 }
 
 /// The exact end of the probability flow from a start, and how far a run is from it.
-fn error_at(tolerance: f64) -> (f64, usize) {
-    let compiled = compiled(&format!("mine.samp:embedded(tolerance = {tolerance})"));
+fn error_of(sampler: &str) -> (f64, usize) {
+    let compiled = compiled(sampler);
     let start = start(1, 0);
     let first = compiled.levels()[0];
     let x = values(&start.first(first.sigma).expect("a start"));
@@ -108,9 +108,37 @@ fn error_at(tolerance: f64) -> (f64, usize) {
 
 #[test]
 fn a_tighter_tolerance_takes_more_steps_and_errs_less() {
+    let error_at = |tolerance: f64| error_of(&format!("mine.samp:embedded(tolerance = {tolerance})"));
     let ((rough, few), (fine, many)) = (error_at(0.03), error_at(0.0003));
     assert!(many > 4 * few, "{few} and {many} steps");
     assert!(fine < rough / 20.0 && fine < 1e-3, "{rough} and {fine}");
+}
+
+#[test]
+fn pairs_of_high_order_need_few_steps_for_a_small_error() {
+    for (pair, most) in [("bogacki_shampine", 400), ("cash_karp", 60), ("dormand_prince", 60)] {
+        let (error, steps) = error_of(&format!("rk_adaptive(tab = {pair}, rtol = 1e-6, atol = 1e-7)"));
+        assert!(error < 1e-4 && steps < most, "{pair}: {error} in {steps} steps");
+    }
+}
+
+#[test]
+fn a_run_goes_on_in_another_thread() {
+    fn sendable<T: Send>(value: T) -> T {
+        value
+    }
+    for (sampler, grid) in [("dpm_adaptive", "ends"), ("dpmpp_2m_sde", "karras")] {
+        let compiled = pipeline(sampler).grid(grid).steps(5).compile().unwrap_or_else(|error| panic!("{error}"));
+        let begin = || compiled.start(start(2, 0), law(), RunOptions::default()).expect("it starts");
+        let alone = values(&begin().finish().expect("it runs"));
+        let mut run = sendable(begin());
+        run.next().expect("a step").expect("it runs");
+        let moved = std::thread::scope(|scope| {
+            let thread = scope.spawn(move || values(&run.finish().expect("it runs")));
+            thread.join().expect("the thread ends")
+        });
+        assert_eq!(moved, alone, "{sampler}");
+    }
 }
 
 #[test]

@@ -44,6 +44,7 @@ type Row = (&'static str, i64, (i64, i64));
 /// The library. `unipc` ends in a first-order step, which the table that it is compared with leaves out.
 const LIBRARY: &[Row] = &[
     ("abnorsett", 4, (2, 2)),
+    ("corrected", 3, (3, 3)),
     ("ddim", 1, (1, 1)),
     ("deis", 3, (2, 2)),
     ("dpm_2", 2, (2, 2)),
@@ -71,9 +72,11 @@ const LIBRARY: &[Row] = &[
     ("lawson", 4, (4, 4)),
     ("lms", 4, (2, 2)),
     ("lms_flow", 4, (2, 2)),
+    ("pec", 4, (3, 3)),
     ("pndm", 1, (2, 1)),
     ("res_multistep", 2, (2, 2)),
     ("rk", 3, (3, 3)),
+    ("rk_adaptive", 3, (3, 3)),
     ("sa_solver", 4, (3, 3)),
     ("seeds_2", 2, (2, 2)),
     ("seeds_3", 3, (3, 3)),

@@ -22,7 +22,8 @@
 //! # }
 //! ```
 //!
-//! Everything that changes lives in a [`Run`], one per picture: a [`Compiled`] pipeline is `Send + Sync`.
+//! Everything that changes lives in a [`Run`], one per picture: a [`Compiled`] pipeline is `Send + Sync`, and a
+//! [`Run`] is `Send` if its denoiser is.
 
 mod adaptive;
 pub mod analytic;

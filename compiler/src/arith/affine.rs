@@ -7,7 +7,7 @@
 mod path;
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::source::Span;
 
@@ -28,7 +28,7 @@ pub struct Form {
     /// It went through an operation that is not affine, and the coefficients mean nothing.
     pub lost: bool,
     /// The addends of the sum that it is, where they are kept.
-    pub parts: Vec<Rc<Form>>,
+    pub parts: Vec<Arc<Form>>,
 }
 
 impl Form {
@@ -129,7 +129,7 @@ pub struct Deviation {
     /// The coefficients of data and noise that the kind asks for.
     pub expected: (f64, f64),
     /// What it is.
-    pub found: Rc<Form>,
+    pub found: Arc<Form>,
 }
 
 /// Computes with affine forms.
@@ -152,7 +152,7 @@ pub struct Affine {
     /// The atom of each draw.
     draws: Vec<Option<usize>>,
     /// Tensors that have lately been named: each is one addend of a sum, whatever it is the sum of.
-    names: VecDeque<Rc<Form>>,
+    names: VecDeque<Arc<Form>>,
 }
 
 /// How far a coefficient may be off, relative to those expected. Forms are computed in f64, where a step costs some
@@ -219,30 +219,30 @@ pub fn distance(form: &Form, (data, noise): (f64, f64)) -> f64 {
 
 impl Arith for Affine {
     type Real = f64;
-    type Tensor = Rc<Form>;
+    type Tensor = Arc<Form>;
 
-    fn linear(&mut self, terms: &[(f64, &Rc<Form>)], constant: f64) -> Rc<Form> {
+    fn linear(&mut self, terms: &[(f64, &Arc<Form>)], constant: f64) -> Arc<Form> {
         let mut total = Form::sum(terms.iter().map(|(factor, form)| (*factor, &***form)), constant);
         if self.keeps_parts() && terms.len() > 1 {
             for (factor, form) in terms {
-                let named = self.names.iter().any(|name| Rc::ptr_eq(name, form));
+                let named = self.names.iter().any(|name| Arc::ptr_eq(name, form));
                 match (*factor, &form.parts[..]) {
                     (1.0, [_, ..]) if !named => total.parts.extend(form.parts.iter().cloned()),
                     (1.0, _) => total.parts.push((*form).clone()),
-                    (factor, _) => total.parts.push(Rc::new(Form::sum([(factor, &***form)].into_iter(), 0.0))),
+                    (factor, _) => total.parts.push(Arc::new(Form::sum([(factor, &***form)].into_iter(), 0.0))),
                 }
             }
         }
-        Rc::new(total)
+        Arc::new(total)
     }
 
-    fn elementwise(&mut self, op: Op, args: &[Operand<f64, Rc<Form>>]) -> Rc<Form> {
-        let plain = |arg: &Operand<f64, Rc<Form>>| match arg {
+    fn elementwise(&mut self, op: Op, args: &[Operand<f64, Arc<Form>>]) -> Arc<Form> {
+        let plain = |arg: &Operand<f64, Arc<Form>>| match arg {
             Operand::Scalar(value) => Some(*value),
             Operand::Tensor(form) => form.is_constant().then_some(form.constant),
         };
         let numbers: Vec<Option<f64>> = args.iter().map(plain).collect();
-        let scaled = |factor: f64, form: &Rc<Form>| Form::sum([(factor, &**form)].into_iter(), 0.0);
+        let scaled = |factor: f64, form: &Arc<Form>| Form::sum([(factor, &**form)].into_iter(), 0.0);
         let form = match (op, args, &numbers[..]) {
             (Op::Mul, [Operand::Tensor(form), _], [_, Some(factor)]) => scaled(*factor, form),
             (Op::Mul, [_, Operand::Tensor(form)], [Some(factor), _]) => scaled(*factor, form),
@@ -255,40 +255,40 @@ impl Arith for Affine {
                 None => Form::lost(),
             },
         };
-        Rc::new(form)
+        Arc::new(form)
     }
 
-    fn reduce(&mut self, how: Reduction, form: &Rc<Form>) -> Rc<Form> {
+    fn reduce(&mut self, how: Reduction, form: &Arc<Form>) -> Arc<Form> {
         match how {
             Reduction::Mean => self.statistic(Statistic::Mean, form, form),
             _ if form.is_constant() => form.clone(),
-            Reduction::Max | Reduction::Quantile(_) => Rc::new(Form::lost()),
+            Reduction::Max | Reduction::Quantile(_) => Arc::new(Form::lost()),
         }
     }
 
     /// In a large latent a norm is the root of the sum of squares of the coefficients, as no atom is correlated with
     /// another or with the data, whose elements have the mean and deviation of `Data::elements`.
-    fn statistic(&mut self, what: Statistic, a: &Rc<Form>, b: &Rc<Form>) -> Rc<Form> {
+    fn statistic(&mut self, what: Statistic, a: &Arc<Form>, b: &Arc<Form>) -> Arc<Form> {
         if a.lost || b.lost {
-            return Rc::new(Form::lost());
+            return Arc::new(Form::lost());
         }
         let (mean, spread) = self.data.elements();
         let level = |form: &Form| form.data * mean + form.constant;
         let around = |a: &Form, b: &Form| {
             a.data * b.data * spread * spread + a.noise.iter().zip(&b.noise).map(|(a, b)| a * b).sum::<f64>()
         };
-        Rc::new(Form::constant(match what {
+        Arc::new(Form::constant(match what {
             Statistic::Norm => (around(a, a) + level(a) * level(a)).sqrt(),
             Statistic::Mean => level(a),
             Statistic::Std => around(a, a).sqrt(),
             Statistic::Dot => around(a, b) + level(a) * level(b),
             Statistic::MaxAbs if a.is_constant() => a.constant.abs(),
             Statistic::Quantile(_) if a.is_constant() => a.constant,
-            Statistic::MaxAbs | Statistic::Quantile(_) => return Rc::new(Form::lost()),
+            Statistic::MaxAbs | Statistic::Quantile(_) => return Arc::new(Form::lost()),
         }))
     }
 
-    fn noise(&mut self, draw: u32) -> Rc<Form> {
+    fn noise(&mut self, draw: u32) -> Arc<Form> {
         let draw = draw as usize;
         if self.draws.len() <= draw {
             self.draws.resize(draw + 1, None);
@@ -298,10 +298,10 @@ impl Arith for Affine {
             None => self.fresh_atom(),
         };
         self.draws[draw] = Some(atom);
-        Rc::new(unit(atom))
+        Arc::new(unit(atom))
     }
 
-    fn brownian(&mut self, _draw: u32, from: &f64, to: &f64) -> Rc<Form> {
+    fn brownian(&mut self, _draw: u32, from: &f64, to: &f64) -> Arc<Form> {
         let atoms = &mut self.atoms;
         let row = self.path.increment(*from, *to, || {
             *atoms += 1;
@@ -309,14 +309,14 @@ impl Arith for Affine {
         });
         let mut noise = vec![0.0; row.iter().map(|(atom, _)| atom + 1).max().unwrap_or(0)];
         row.into_iter().for_each(|(atom, factor)| noise[atom] = factor);
-        Rc::new(Form { noise, ..Form::default() })
+        Arc::new(Form { noise, ..Form::default() })
     }
 
     /// The perfect model: the mean of the data given the sample. For N(m, s^2) that is
     /// `m + k (x - alpha m)` with `k = alpha s^2 / (alpha^2 s^2 + sigma^2)`; for a point it is the point.
-    fn denoise(&mut self, x: &Rc<Form>, call: &NetworkCall<f64>) -> Option<Rc<Form>> {
+    fn denoise(&mut self, x: &Arc<Form>, call: &NetworkCall<f64>) -> Option<Arc<Form>> {
         let point = Form { data: 1.0, ..Form::default() };
-        Some(Rc::new(match self.data {
+        Some(Arc::new(match self.data {
             Data::Point => point,
             Data::Normal { spread } => {
                 let (alpha, sigma) = (call.level.alpha, call.level.sigma);
@@ -327,15 +327,22 @@ impl Arith for Affine {
         }))
     }
 
-    fn network(&mut self, input: &Rc<Form>, _call: NetworkCall<f64>) -> Rc<Form> {
+    fn network(&mut self, input: &Arc<Form>, _call: NetworkCall<f64>) -> Arc<Form> {
         input.clone()
     }
 
-    fn predicted(&mut self, _: &Rc<Form>, _: &Rc<Form>, _: &Rc<Form>, _: &Rc<Form>, _: Kind) -> Result<(), ModelFault> {
+    fn predicted(
+        &mut self,
+        _: &Arc<Form>,
+        _: &Arc<Form>,
+        _: &Arc<Form>,
+        _: &Arc<Form>,
+        _: Kind,
+    ) -> Result<(), ModelFault> {
         Ok(())
     }
 
-    fn named(&mut self, tensor: &Rc<Form>, name: &Naming<f64>) {
+    fn named(&mut self, tensor: &Arc<Form>, name: &Naming<f64>) {
         if self.watch == Watch::Nothing {
             return;
         }
@@ -356,7 +363,7 @@ impl Arith for Affine {
     /// On point data a cast is taken at its word: the noise is scaled to what the kind asks for, and where there is
     /// none a fresh atom stands for it. On normal data the tensor goes on as it is, and the moments show what the cast
     /// hides.
-    fn cast(&mut self, tensor: &Rc<Form>, name: &Naming<f64>) -> Rc<Form> {
+    fn cast(&mut self, tensor: &Arc<Form>, name: &Naming<f64>) -> Arc<Form> {
         let (Data::Point, Some((data, wanted))) = (self.data, expected(name)) else { return tensor.clone() };
         let norm = if tensor.lost { 0.0 } else { tensor.noise_norm() };
         let mut form = if norm > 0.0 {
@@ -368,7 +375,7 @@ impl Arith for Affine {
             Form::default()
         };
         (form.data, form.constant) = (data, 0.0);
-        Rc::new(form)
+        Arc::new(form)
     }
 
     fn uninflated(&self) -> bool {

@@ -4,7 +4,7 @@
 //! its own, so what a rule does with them is seen factor by factor, and nothing cancels that does not cancel on all
 //! data. What is wrong with a factor shows when the tensor is used; the tensors that only a dead one is made of do not.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::laurent::{Laurent, Size};
 use super::limit::{Fault, Number, What};
@@ -31,7 +31,7 @@ pub enum Atom {
         /// The step that it was asked in, from 0.
         step: usize,
         /// The tensor that it was asked at.
-        at: Rc<Combination>,
+        at: Arc<Combination>,
     },
     /// A draw.
     Draw(u32),
@@ -47,20 +47,20 @@ pub struct Combination {
     /// The constant.
     pub constant: Number,
     /// What is wrong with something that it was made of by an operation that is not linear.
-    pub fault: Option<Rc<Fault>>,
+    pub fault: Option<Arc<Fault>>,
 }
 
 /// A use of something wrong.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// What is wrong.
-    pub fault: Rc<Fault>,
+    pub fault: Arc<Fault>,
     /// The step, from 0.
     pub step: usize,
     /// It is the factor of a tensor, not a number of a condition or level.
     pub weighs: bool,
     /// The result of the step, if that is what is wrong.
-    pub result: Option<Rc<Combination>>,
+    pub result: Option<Arc<Combination>>,
     /// The sample of the step, as an atom.
     pub sample: Option<usize>,
     /// How it grows, where the numbers themselves are finite.
@@ -89,20 +89,20 @@ impl Combinations {
     }
 
     /// A tensor that is one atom.
-    pub fn atom(&mut self, atom: Atom) -> Rc<Combination> {
+    pub fn atom(&mut self, atom: Atom) -> Arc<Combination> {
         self.atoms.push(atom);
         let terms = vec![(self.atoms.len() - 1, Number::from_f64(1.0))];
-        Rc::new(Combination { terms, constant: Number::from_f64(0.0), fault: None })
+        Arc::new(Combination { terms, constant: Number::from_f64(0.0), fault: None })
     }
 
     /// The sample that a step starts from.
-    pub fn start(&mut self, level: Level<Number>) -> Rc<Combination> {
+    pub fn start(&mut self, level: Level<Number>) -> Arc<Combination> {
         self.sample = Some(self.atoms.len());
         self.atom(Atom::Sample { level, ve: false })
     }
 
     /// Notes what is wrong with the result of a step.
-    pub fn judge(&mut self, result: &Rc<Combination>) {
+    pub fn judge(&mut self, result: &Arc<Combination>) {
         let Some(fault) = self.wrong(result) else { return };
         let growth = self.growth(result);
         let found =
@@ -122,7 +122,7 @@ impl Combinations {
     }
 
     /// What is wrong with a tensor.
-    fn wrong(&self, of: &Combination) -> Option<Rc<Fault>> {
+    fn wrong(&self, of: &Combination) -> Option<Arc<Fault>> {
         if of.fault.is_some() {
             return of.fault.clone();
         }
@@ -191,9 +191,9 @@ fn power(of: &Laurent) -> f64 {
 
 impl Arith for Combinations {
     type Real = Number;
-    type Tensor = Rc<Combination>;
+    type Tensor = Arc<Combination>;
 
-    fn linear(&mut self, terms: &[(Number, &Rc<Combination>)], constant: Number) -> Rc<Combination> {
+    fn linear(&mut self, terms: &[(Number, &Arc<Combination>)], constant: Number) -> Arc<Combination> {
         let mut sum = Combination { terms: Vec::new(), constant, fault: None };
         let stamped = |number: Number, site: Option<Site>| match site {
             Some(site) => stamp(number, site),
@@ -217,47 +217,47 @@ impl Arith for Combinations {
                 sum.constant = stamped(sum.constant + product, self.site);
             }
         }
-        Rc::new(sum)
+        Arc::new(sum)
     }
 
-    fn elementwise(&mut self, _op: Op, args: &[Operand<Number, Rc<Combination>>]) -> Rc<Combination> {
-        let of = |arg: &Operand<Number, Rc<Combination>>| match arg {
+    fn elementwise(&mut self, _op: Op, args: &[Operand<Number, Arc<Combination>>]) -> Arc<Combination> {
+        let of = |arg: &Operand<Number, Arc<Combination>>| match arg {
             Operand::Scalar(number) => number.is_bad().then(|| number.fault.clone()).flatten(),
             Operand::Tensor(tensor) => self.wrong(tensor),
         };
         let fault = args.iter().find_map(of);
         let made = self.atom(Atom::Other);
-        Rc::new(Combination { fault, ..(*made).clone() })
+        Arc::new(Combination { fault, ..(*made).clone() })
     }
 
-    fn reduce(&mut self, _how: Reduction, tensor: &Rc<Combination>) -> Rc<Combination> {
+    fn reduce(&mut self, _how: Reduction, tensor: &Arc<Combination>) -> Arc<Combination> {
         let fault = self.wrong(tensor);
         let made = self.atom(Atom::Other);
-        Rc::new(Combination { fault, ..(*made).clone() })
+        Arc::new(Combination { fault, ..(*made).clone() })
     }
 
-    fn noise(&mut self, draw: u32) -> Rc<Combination> {
+    fn noise(&mut self, draw: u32) -> Arc<Combination> {
         self.atom(Atom::Draw(draw))
     }
 
-    fn denoise(&mut self, x: &Rc<Combination>, call: &NetworkCall<Number>) -> Option<Rc<Combination>> {
+    fn denoise(&mut self, x: &Arc<Combination>, call: &NetworkCall<Number>) -> Option<Arc<Combination>> {
         let fault = self.wrong(x);
         let answer = self.atom(Atom::Answer { level: call.level.clone(), step: self.step, at: x.clone() });
-        Some(Rc::new(Combination { fault, ..(*answer).clone() }))
+        Some(Arc::new(Combination { fault, ..(*answer).clone() }))
     }
 
-    fn network(&mut self, input: &Rc<Combination>, _call: NetworkCall<Number>) -> Rc<Combination> {
+    fn network(&mut self, input: &Arc<Combination>, _call: NetworkCall<Number>) -> Arc<Combination> {
         let fault = self.wrong(input);
         let answer = self.atom(Atom::Other);
-        Rc::new(Combination { fault, ..(*answer).clone() })
+        Arc::new(Combination { fault, ..(*answer).clone() })
     }
 
     fn predicted(
         &mut self,
-        _: &Rc<Combination>,
-        _: &Rc<Combination>,
-        _: &Rc<Combination>,
-        _: &Rc<Combination>,
+        _: &Arc<Combination>,
+        _: &Arc<Combination>,
+        _: &Arc<Combination>,
+        _: &Arc<Combination>,
         _: Kind,
     ) -> Result<(), ModelFault> {
         Ok(())

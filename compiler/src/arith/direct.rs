@@ -40,7 +40,7 @@ where
     N: FnMut(u32) -> Vec<E>,
 {
     type Real = f64;
-    type Tensor = std::rc::Rc<Vec<E>>;
+    type Tensor = std::sync::Arc<Vec<E>>;
 
     fn linear(&mut self, terms: &[(f64, &Self::Tensor)], constant: f64) -> Self::Tensor {
         let at = |k: usize| {

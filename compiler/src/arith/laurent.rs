@@ -13,7 +13,7 @@ mod functions;
 
 use std::cmp::Ordering;
 use std::ops::{Add, Div, Mul, Neg, Sub};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::ball::Ball;
 
@@ -74,7 +74,7 @@ pub enum Laurent {
     /// It does not depend on eps.
     Constant(Ball),
     /// A sum of terms.
-    Sum(Rc<Long>),
+    Sum(Arc<Long>),
     /// Nothing is known of it.
     Unknown,
 }
@@ -196,7 +196,7 @@ impl Long {
         match (&self.terms[..], self.beyond == Size::NOTHING) {
             ([], true) => Laurent::Constant(Ball::ZERO),
             ([term], true) if term.size == Size::ONE => Laurent::Constant(term.factor),
-            _ => Laurent::Sum(Rc::new(self)),
+            _ => Laurent::Sum(Arc::new(self)),
         }
     }
 }

@@ -5,9 +5,8 @@
 //! f64. A fault is passed on with the number and shows only where the number is used: what is computed and dropped does
 //! no harm, and neither does an infinity that a later operation takes back (`1 / inf` is 0).
 
-use std::cell::OnceCell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use super::Site;
 use super::ball::Ball;
@@ -73,15 +72,15 @@ pub struct Fault {
     /// With what.
     pub operands: Vec<Operand>,
     /// What had made an operand infinite.
-    pub from: Option<Rc<Fault>>,
+    pub from: Option<Arc<Fault>>,
     /// Where, once the interpreter has told.
-    pub site: OnceCell<Site>,
+    pub site: OnceLock<Site>,
 }
 
 impl Fault {
     /// Something wrong.
-    pub fn new(what: What, operands: Vec<Operand>, from: Option<Rc<Fault>>) -> Rc<Fault> {
-        Rc::new(Fault { what, operands, from, site: OnceCell::new() })
+    pub fn new(what: What, operands: Vec<Operand>, from: Option<Arc<Fault>>) -> Arc<Fault> {
+        Arc::new(Fault { what, operands, from, site: OnceLock::new() })
     }
 }
 
@@ -93,7 +92,7 @@ pub struct Number {
     /// What encloses it, or what it is near an end.
     pub near: Laurent,
     /// Why it is infinite, not a number, or growing.
-    pub fault: Option<Rc<Fault>>,
+    pub fault: Option<Arc<Fault>>,
     /// Where it was computed.
     pub site: Option<Site>,
 }

@@ -7,7 +7,7 @@
 //! A draw with a factor other than zero makes a tensor noisy, and so does everything made of it: such a run has no
 //! order in this sense.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::real::{Function, Real};
 use super::{Arith, ModelFault, NetworkCall, Operand};
@@ -113,7 +113,7 @@ fn horner<R: Real>(weights: &[f64], u: &R) -> R {
 #[derive(Clone, Debug)]
 pub struct States<R> {
     /// One per problem.
-    pub parts: Rc<[R]>,
+    pub parts: Arc<[R]>,
     /// A draw is in it.
     pub noisy: bool,
 }

@@ -1,6 +1,6 @@
 //! Steps that are tried: what an attempt gives, whether it counts, and what is undone if it does not.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
@@ -62,7 +62,7 @@ pub(super) struct Trial<A: Arith> {
 
 impl<'p, A: Arith> Machine<'p, A> {
     /// How a sampler finds its steps, if the grid does not give them.
-    pub fn pace(&mut self, sampler: &Rc<ItemValue<A>>) -> Result<Option<Pace>> {
+    pub fn pace(&mut self, sampler: &Arc<ItemValue<A>>) -> Result<Option<Pace>> {
         let Some((rules, code)) = self.adaptive_code(sampler) else { return Ok(None) };
         let first = self.of_item(sampler, code.from)?;
         let first = first.number().ok_or_else(|| internal(sampler.site, "a step length that is none"))?;
@@ -73,7 +73,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Some(Pace { per_sample: code.per_sample, over, first }))
     }
 
-    fn adaptive_code(&self, sampler: &Rc<ItemValue<A>>) -> Option<(&'p RulesCode, &'p AdaptiveCode)> {
+    fn adaptive_code(&self, sampler: &Arc<ItemValue<A>>) -> Option<(&'p RulesCode, &'p AdaptiveCode)> {
         match &self.program.items[sampler.item].body {
             ItemBody::Rules(code) => code.adaptive.as_ref().map(|adaptive| (code, adaptive)),
             ItemBody::Schedule(_) | ItemBody::Grid(_) | ItemBody::Pipeline(_) => None,
@@ -83,16 +83,16 @@ impl<'p, A: Arith> Machine<'p, A> {
     /// Tries the step from `x`, at the last but one of `path`, to the last one. A run that goes on ends at `end`.
     pub fn attempt(
         &mut self,
-        sampler: &Rc<ItemValue<A>>,
+        sampler: &Arc<ItemValue<A>>,
         x: A::Tensor,
-        path: &[Rc<Level<A::Real>>],
-        end: &Rc<Level<A::Real>>,
+        path: &[Arc<Level<A::Real>>],
+        end: &Arc<Level<A::Real>>,
     ) -> Result<Attempt<A>> {
         let ([.., s, t], Some((code, _))) = (path, self.adaptive_code(sampler)) else {
             return Err(internal(sampler.site, "an attempt at no step"));
         };
         let rest = (!t.same(end)).then(|| end.clone());
-        self.at.grid = Rc::new(path.iter().cloned().chain(rest).map(Value::Level).collect());
+        self.at.grid = Arc::new(path.iter().cloned().chain(rest).map(Value::Level).collect());
         self.at.i = path.len() as i64 - 2;
         self.at.n = self.at.grid.len() as i64 - 1;
         self.work = 0;
@@ -143,7 +143,7 @@ impl<'p, A: Arith> Machine<'p, A> {
 
     /// Asks `control` about the step that was tried, of length `h` and with the error `e`. If it does not count,
     /// `before` is as it was, but for what `control` keeps.
-    pub fn judge(&mut self, sampler: &Rc<ItemValue<A>>, h: f64, e: f64, before: Memory<A>) -> Result<Verdict> {
+    pub fn judge(&mut self, sampler: &Arc<ItemValue<A>>, h: f64, e: f64, before: Memory<A>) -> Result<Verdict> {
         let Some((code, adaptive)) = self.adaptive_code(sampler) else {
             return Err(internal(sampler.site, "a judgement of no attempt"));
         };
@@ -189,9 +189,9 @@ impl<'p, A: Arith> Machine<'p, A> {
         coordinate: Coordinate,
         value: f64,
         span: Span,
-    ) -> Result<Rc<Level<A::Real>>> {
+    ) -> Result<Arc<Level<A::Real>>> {
         let schedule = self.schedule_here(span)?;
-        Ok(Rc::new(self.level_with(&schedule, coordinate, A::Real::from_f64(value))?))
+        Ok(Arc::new(self.level_with(&schedule, coordinate, A::Real::from_f64(value))?))
     }
 
     /// Everything that is kept now.

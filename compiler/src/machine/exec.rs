@@ -1,7 +1,6 @@
 //! Instructions.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
@@ -194,14 +193,14 @@ impl<'p, A: Arith> Machine<'p, A> {
             }
             Op::List => {
                 self.spend(args.len() as u64, span)?;
-                Value::List(Rc::new(args))
+                Value::List(Arc::new(args))
             }
             Op::Range { closed } => self.range(&args, *closed, span)?,
             Op::Table => {
                 let schedule = self.schedule_value(args.first(), span)?;
                 let levels = self.table_levels(&schedule, span)?;
                 self.spend(levels.len() as u64, span)?;
-                Value::List(Rc::new(levels.into_iter().map(Value::Level).collect()))
+                Value::List(Arc::new(levels.into_iter().map(Value::Level).collect()))
             }
             Op::Index => {
                 let value = self.index(&args, span)?;
@@ -236,7 +235,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 self.consts.insert(*func, value.clone());
                 value
             }
-            Op::Closure(func) => Value::Closure(Rc::new((*func, args))),
+            Op::Closure(func) => Value::Closure(Arc::new((*func, args))),
             Op::Apply => {
                 let mut args = args.into_iter();
                 let function = args.next().unwrap_or(Value::None);
@@ -248,12 +247,12 @@ impl<'p, A: Arith> Machine<'p, A> {
                 let given =
                     given.iter().map(|given| if *given { args.next().unwrap_or(Value::None) } else { Value::None });
                 let given = given.collect();
-                Value::Item(Rc::new(ItemValue {
+                Value::Item(Arc::new(ItemValue {
                     item: *item,
                     given,
                     site: span,
-                    options: OnceCell::new(),
-                    opened: OnceCell::new(),
+                    options: OnceLock::new(),
+                    opened: OnceLock::new(),
                 }))
             }
             Op::Host { name, needed, list } => self.host(name, (*needed, *list), &args, span)?,
@@ -269,11 +268,11 @@ impl<'p, A: Arith> Machine<'p, A> {
             Op::RunSchedule => {
                 let schedule = self.schedule_value(args.first(), span)?;
                 let u = args[1].real().ok_or_else(|| internal(span, "a clock that is none"))?;
-                Value::Level(Rc::new(self.level_at(&schedule, u)?))
+                Value::Level(Arc::new(self.level_at(&schedule, u)?))
             }
             Op::OpenSchedule(code) => {
                 let name = self.opening.clone();
-                Value::Schedule(Rc::new(self.open_schedule(code, args, &name, span)?))
+                Value::Schedule(Arc::new(self.open_schedule(code, args, &name, span)?))
             }
             Op::Step { given } => self.nested_step(&args, *given, span)?,
             Op::Forget => {
@@ -286,7 +285,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             Op::Network { args: names } => self.network(names, &args, span)?,
             Op::Name { kind, level } => self.name(&args, *kind, *level, span)?,
             Op::Cast { kind, level, .. } => self.cast(&args, *kind, *level, span)?,
-            Op::History(index) => Value::List(Rc::new(self.instance().histories[*index as usize].clone())),
+            Op::History(index) => Value::List(Arc::new(self.instance().histories[*index as usize].clone())),
             Op::Push(index) => self.push_history(*index as usize, &args[0], span)?,
             Op::State(index) => match &self.instance().states[*index as usize] {
                 Value::None => return Err(self.empty_state(*index, span)),
@@ -339,7 +338,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             Position::I => Value::Int(self.at.i),
             Position::N => Value::Int(self.at.n),
             Position::Grid => Value::List(self.at.grid.clone()),
-            Position::Clean => Value::Level(Rc::new(super::Level::clean())),
+            Position::Clean => Value::Level(Arc::new(super::Level::clean())),
             Position::Pure => {
                 let schedule = self.schedule_here(span)?;
                 let level = schedule.family.and_then(super::Level::pure);
@@ -350,7 +349,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                         found.help("ask `rho(s) == inf`, which every schedule answers; a grid may begin at `noisiest`"),
                     )
                 };
-                Value::Level(Rc::new(level.ok_or_else(no_level)?))
+                Value::Level(Arc::new(level.ok_or_else(no_level)?))
             }
             Position::Noisiest => {
                 self.counts.own_coordinates += 1;
@@ -423,7 +422,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             }
             found
         })?;
-        Ok(Value::Level(Rc::new(level)))
+        Ok(Value::Level(Arc::new(level)))
     }
 
     fn name(&mut self, args: &[Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
@@ -537,7 +536,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let from = low.unwrap_or(0).clamp(0, size);
         let to = high.map_or(size, |high| high.saturating_add(i64::from(closed)).clamp(0, size)).max(from);
         self.spend((to - from) as u64, span)?;
-        Ok(Value::List(Rc::new(list[from as usize..to as usize].to_vec())))
+        Ok(Value::List(Arc::new(list[from as usize..to as usize].to_vec())))
     }
 
     fn range(&mut self, args: &[Value<A>], closed: bool, span: Span) -> Result<Value<A>> {
@@ -546,12 +545,12 @@ impl<'p, A: Arith> Machine<'p, A> {
         };
         let high = high.saturating_add(i64::from(closed));
         self.spend(high.saturating_sub(*low).max(0) as u64, span)?;
-        Ok(Value::List(Rc::new((*low..high).map(Value::Int).collect())))
+        Ok(Value::List(Arc::new((*low..high).map(Value::Int).collect())))
     }
 
     fn reduce(&mut self, reduce: Reduce, values: Vec<Value<A>>, span: Span) -> Result<Value<A>> {
         let operator = match reduce {
-            Reduce::List => return Ok(Value::List(Rc::new(values))),
+            Reduce::List => return Ok(Value::List(Arc::new(values))),
             Reduce::Count => {
                 return Ok(Value::Int(values.iter().filter(|value| matches!(value, Value::Bool(true))).count() as i64));
             }

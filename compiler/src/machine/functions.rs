@@ -1,6 +1,5 @@
 //! Operators, built-in functions, ranges of options, integrals.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
@@ -52,7 +51,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             (Operator::Eq, [a, b]) => self.equal(a, b, span),
             (Operator::Concat, [Value::List(a), Value::List(b)]) => {
                 self.spend((a.len() + b.len()) as u64, span)?;
-                Ok(Value::List(Rc::new(a.iter().chain(b.iter()).cloned().collect())))
+                Ok(Value::List(Arc::new(a.iter().chain(b.iter()).cloned().collect())))
             }
             (_, [Value::Tensor(value)]) => {
                 let value = value.clone();
@@ -253,7 +252,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Ok(Value::Tensor(self.tensor(data, Kind::Noise, None)))
             }
             Builtin::Renoised => match &args[0] {
-                Value::Level(level) => Ok(Value::Level(Rc::new(Level { renoised: true, ..(**level).clone() }))),
+                Value::Level(level) => Ok(Value::Level(Arc::new(Level { renoised: true, ..(**level).clone() }))),
                 _ => Err(internal(span, "a level that is none")),
             },
             Builtin::Brownian => self.brownian(args, span),
@@ -380,7 +379,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             _ => Err(internal(span, "a function of no list")),
         };
         let reals = |list: &[Value<A>]| -> Vec<A::Real> { list.iter().filter_map(Value::real).collect() };
-        let give = |values: Vec<A::Real>| Ok(Value::List(Rc::new(values.into_iter().map(Value::Real).collect())));
+        let give = |values: Vec<A::Real>| Ok(Value::List(Arc::new(values.into_iter().map(Value::Real).collect())));
         match builtin {
             Builtin::Len => Ok(Value::Int(list(&args[0])?.len() as i64)),
             Builtin::Linspace => {
@@ -399,7 +398,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 }
                 give(out)
             }
-            Builtin::Reverse => Ok(Value::List(Rc::new(list(&args[0])?.iter().rev().cloned().collect()))),
+            Builtin::Reverse => Ok(Value::List(Arc::new(list(&args[0])?.iter().rev().cloned().collect()))),
             Builtin::Dedup => {
                 let mut out: Vec<Value<A>> = Vec::new();
                 for value in list(&args[0])?.iter() {
@@ -411,7 +410,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                         out.push(value.clone());
                     }
                 }
-                Ok(Value::List(Rc::new(out)))
+                Ok(Value::List(Arc::new(out)))
             }
             Builtin::Resample => {
                 let (values, Value::Int(n)) = (reals(&list(&args[0])?), &args[1]) else {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
@@ -88,7 +87,7 @@ impl<A: Arith> Machine<'_, A> {
             HostValue::List(_) if !list => Err(wrong("gave a list, expected a number".to_owned())),
             HostValue::List(values) => {
                 self.spend(values.len() as u64, span)?;
-                Ok(Value::List(Rc::new(values.into_iter().map(number).collect::<Result<_>>()?)))
+                Ok(Value::List(Arc::new(values.into_iter().map(number).collect::<Result<_>>()?)))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Items: options, grids, nested samplers, what is kept.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
@@ -17,7 +17,7 @@ const MAX_DEPTH_OF_HISTORY: i64 = 1000;
 
 impl<'p, A: Arith> Machine<'p, A> {
     /// All options of an item.
-    pub(super) fn options(&mut self, item: &Rc<ItemValue<A>>) -> Result<Rc<Vec<Value<A>>>> {
+    pub(super) fn options(&mut self, item: &Arc<ItemValue<A>>) -> Result<Arc<Vec<Value<A>>>> {
         if let Some(options) = item.options.get() {
             return Ok(options.clone());
         }
@@ -43,7 +43,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// The levels of a grid for `n` steps.
-    pub(super) fn run_grid(&mut self, grid: &Rc<ItemValue<A>>, n: i64, span: Span) -> Result<Rc<Vec<Value<A>>>> {
+    pub(super) fn run_grid(&mut self, grid: &Arc<ItemValue<A>>, n: i64, span: Span) -> Result<Arc<Vec<Value<A>>>> {
         let code = &self.program.items[grid.item];
         let ItemBody::Grid(levels) = &code.body else { return Err(internal(span, "a grid that is none")) };
         let options = self.options(grid)?;
@@ -57,7 +57,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// The schedule of a value that is one.
-    pub(super) fn schedule_value(&mut self, value: Option<&Value<A>>, span: Span) -> Result<Rc<Schedule<A>>> {
+    pub(super) fn schedule_value(&mut self, value: Option<&Value<A>>, span: Span) -> Result<Arc<Schedule<A>>> {
         let Some(Value::Item(item)) = value else { return Err(internal(span, "a schedule that is none")) };
         if let Some(schedule) = item.opened.get() {
             return Ok(schedule.clone());
@@ -65,7 +65,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let code = &self.program.items[item.item];
         let ItemBody::Schedule(open) = &code.body else { return Err(internal(span, "a schedule that is none")) };
         let options = self.options(item)?;
-        let outer = std::mem::replace(&mut self.opening, Rc::from(&*code.name));
+        let outer = std::mem::replace(&mut self.opening, Arc::from(&*code.name));
         let opened = self.of_options(&options, *open, code.span.0);
         self.opening = outer;
         let Value::Schedule(schedule) = opened? else { return Err(internal(span, "a schedule that is none")) };
@@ -81,7 +81,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// The state of an item, run from here.
-    pub(super) fn enter(&mut self, item: &Rc<ItemValue<A>>, code: &RulesCode) -> Result<usize> {
+    pub(super) fn enter(&mut self, item: &Arc<ItemValue<A>>, code: &RulesCode) -> Result<usize> {
         let key = (self.at.instance, item.item, item.site);
         let options = self.options(item)?;
         if let Some(index) = self.children.get(&key) {
@@ -97,9 +97,9 @@ impl<'p, A: Arith> Machine<'p, A> {
 
     fn fresh_instance(
         &mut self,
-        item: &Rc<ItemValue<A>>,
+        item: &Arc<ItemValue<A>>,
         code: &RulesCode,
-        options: Rc<Vec<Value<A>>>,
+        options: Arc<Vec<Value<A>>>,
     ) -> Result<Instance<A>> {
         let mut states = Vec::new();
         for (_, init) in &code.states {
@@ -185,9 +185,9 @@ impl<'p, A: Arith> Machine<'p, A> {
     /// One step of a sampler, from and to the coordinates of the rule that asks.
     pub(super) fn step(
         &mut self,
-        sampler: &Rc<ItemValue<A>>,
+        sampler: &Arc<ItemValue<A>>,
         x: &Tensor<A>,
-        t: &Rc<Level<A::Real>>,
+        t: &Arc<Level<A::Real>>,
         span: Span,
     ) -> Result<Tensor<A>> {
         let ItemBody::Rules(code) = &self.program.items[sampler.item].body else {

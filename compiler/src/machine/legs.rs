@@ -4,7 +4,7 @@
 //! nothing kept from before; between two of them the sample is noised again, as the forward process would do it.
 
 use std::ops::RangeInclusive;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
@@ -16,7 +16,7 @@ use crate::arith::real::Function;
 use crate::arith::{Arith, Real};
 
 /// The legs of a grid: the first and the last level of each.
-pub(super) fn legs<R: Real>(levels: &[Rc<Level<R>>]) -> Vec<RangeInclusive<usize>> {
+pub(super) fn legs<R: Real>(levels: &[Arc<Level<R>>]) -> Vec<RangeInclusive<usize>> {
     let starts = (1..levels.len()).filter(|at| levels[*at].renoised);
     let starts: Vec<usize> = [0].into_iter().chain(starts).collect();
     let ends = starts.iter().skip(1).map(|start| start - 1).chain([levels.len() - 1]);
@@ -24,7 +24,7 @@ pub(super) fn legs<R: Real>(levels: &[Rc<Level<R>>]) -> Vec<RangeInclusive<usize
 }
 
 /// Sees that a grid can be walked.
-pub(super) fn check_levels<R: Real>(levels: &[Rc<Level<R>>], span: Span) -> Result<()> {
+pub(super) fn check_levels<R: Real>(levels: &[Arc<Level<R>>], span: Span) -> Result<()> {
     let refused = |code, message: String, help| Err(Box::new(Diagnostic::new(code, span, message).help(help)));
     if levels.len() < 2 {
         let message = format!("a grid needs at least two levels, found {}", levels.len());
@@ -57,13 +57,13 @@ pub(super) fn check_levels<R: Real>(levels: &[Rc<Level<R>>], span: Span) -> Resu
 
 impl<A: Arith> Machine<'_, A> {
     /// Makes a leg the run that positions speak of.
-    pub(super) fn walk(&mut self, levels: &[Rc<Level<A::Real>>]) {
+    pub(super) fn walk(&mut self, levels: &[Arc<Level<A::Real>>]) {
         self.at.n = levels.len() as i64 - 1;
-        self.at.grid = Rc::new(levels.iter().map(|level| Value::Level(level.reached())).collect());
+        self.at.grid = Arc::new(levels.iter().map(|level| Value::Level(level.reached())).collect());
     }
 
     /// Begins a leg: adds noise up to its first level, and forgets all that is kept.
-    pub(super) fn renoise(&mut self, x: &Tensor<A>, to: &Rc<Level<A::Real>>, span: Span) -> Result<Tensor<A>> {
+    pub(super) fn renoise(&mut self, x: &Tensor<A>, to: &Arc<Level<A::Real>>, span: Span) -> Result<Tensor<A>> {
         self.children.clear();
         self.answers.clear();
         let Some(from) = &x.level else { return Err(self.no_level(span)) };

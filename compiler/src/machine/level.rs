@@ -1,6 +1,6 @@
 //! Levels: points of a schedule, with all coordinates that follow from the curve.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::arith::Real;
 use crate::arith::real::Function;
@@ -159,8 +159,8 @@ impl<R: Real> Level<R> {
     }
 
     /// The level itself, once a run is at it.
-    pub fn reached(self: &Rc<Self>) -> Rc<Self> {
-        if self.renoised { Rc::new(Level { renoised: false, ..(**self).clone() }) } else { self.clone() }
+    pub fn reached(self: &Arc<Self>) -> Arc<Self> {
+        if self.renoised { Arc::new(Level { renoised: false, ..(**self).clone() }) } else { self.clone() }
     }
 
     /// Whether this is the level of no noise.

@@ -21,7 +21,6 @@ pub(crate) mod tableaux;
 pub mod value;
 
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
@@ -70,7 +69,7 @@ pub struct Machine<'p, A: Arith> {
     next_id: u32,
     collected: Vec<Vec<Value<A>>>,
     /// The schedule that is being opened, for messages.
-    opening: Rc<str>,
+    opening: Arc<str>,
     /// Where the options that are being looked at were given.
     binding: Option<Span>,
     /// The outermost call of a function in the body of the rule that runs.
@@ -78,13 +77,13 @@ pub struct Machine<'p, A: Arith> {
     /// Functions of the host.
     pub(crate) hosts: host::Hosts,
     /// Measures items, where a test asks for it.
-    pub(crate) gauge: Option<Rc<dyn Gauge<A> + 'p>>,
+    pub(crate) gauge: Option<Arc<dyn Gauge<A> + 'p>>,
 }
 
 /// Measures items for tests.
-pub(crate) trait Gauge<A: Arith> {
+pub(crate) trait Gauge<A: Arith>: Send + Sync {
     /// What is found of these items; an error says why nothing is.
-    fn measure(&self, measure: Measure, items: &[Rc<ItemValue<A>>], span: Span) -> Result<Value<A>>;
+    fn measure(&self, measure: Measure, items: &[Arc<ItemValue<A>>], span: Span) -> Result<Value<A>>;
 }
 
 /// What a run has spent.
@@ -101,10 +100,10 @@ pub struct Counts {
 
 /// Where a run is.
 pub(crate) struct Place<A: Arith> {
-    pub(crate) schedule: Option<Rc<Schedule<A>>>,
-    pub(crate) model: Option<Rc<ItemValue<A>>>,
-    pub(crate) guidance: Option<Rc<ItemValue<A>>>,
-    pub(crate) grid: Rc<Vec<Value<A>>>,
+    pub(crate) schedule: Option<Arc<Schedule<A>>>,
+    pub(crate) model: Option<Arc<ItemValue<A>>>,
+    pub(crate) guidance: Option<Arc<ItemValue<A>>>,
+    pub(crate) grid: Arc<Vec<Value<A>>>,
     pub(crate) n: i64,
     pub(crate) i: i64,
     pub(crate) height: i64,
@@ -126,7 +125,7 @@ type ChildKey = (usize, ItemRef, Span);
 /// What a sampler or guidance keeps.
 struct Instance<A: Arith> {
     fresh: bool,
-    options: Rc<Vec<Value<A>>>,
+    options: Arc<Vec<Value<A>>>,
     item: Option<ItemRef>,
     histories: Vec<Vec<Value<A>>>,
     states: Vec<Value<A>>,
@@ -159,7 +158,7 @@ struct Answer<A: Arith> {
     outputs: predict::Outputs<A>,
     /// The sample, in the schedule's own coordinates.
     x: A::Tensor,
-    level: Rc<Level<A::Real>>,
+    level: Arc<Level<A::Real>>,
 }
 
 impl<'p, A: Arith> Machine<'p, A> {
@@ -167,7 +166,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     pub fn new(program: &'p Program, arith: A) -> Self {
         let root = Instance {
             fresh: true,
-            options: Rc::default(),
+            options: Arc::default(),
             item: None,
             histories: Vec::new(),
             states: Vec::new(),
@@ -180,7 +179,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 schedule: None,
                 model: None,
                 guidance: None,
-                grid: Rc::default(),
+                grid: Arc::default(),
                 n: 0,
                 i: 0,
                 height: 1,
@@ -204,7 +203,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             stand_in: Some(0.5),
             next_id: 0,
             collected: Vec::new(),
-            opening: Rc::from(""),
+            opening: Arc::from(""),
             binding: None,
             called: None,
             hosts: host::Hosts::default(),
@@ -223,7 +222,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// The schedule of the run, which names and options of a schedule do not have.
-    fn schedule_here(&self, span: Span) -> Result<Rc<Schedule<A>>> {
+    fn schedule_here(&self, span: Span) -> Result<Arc<Schedule<A>>> {
         self.at.schedule.clone().ok_or_else(|| {
             let found = Diagnostic::new(Code::E0508, span, "there are no levels here: no schedule is chosen yet");
             Box::new(found.help("levels can be read in grids, rules and the slots of a pipeline beside its schedule"))
@@ -235,7 +234,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.next_id
     }
 
-    fn tensor(&mut self, data: A::Tensor, kind: Kind, level: Option<Rc<Level<A::Real>>>) -> Tensor<A> {
+    fn tensor(&mut self, data: A::Tensor, kind: Kind, level: Option<Arc<Level<A::Real>>>) -> Tensor<A> {
         Tensor { data, id: self.fresh_id(), kind, level }
     }
 }

@@ -1,6 +1,5 @@
 //! Model calls: views, branches, guidance, the network.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
@@ -29,7 +28,7 @@ pub(crate) enum By {
 /// A model that is being asked.
 pub(crate) struct OpenCall<A: Arith> {
     branch: Arc<str>,
-    level: Rc<Level<A::Real>>,
+    level: Arc<Level<A::Real>>,
     args: Vec<(Arc<str>, Vec<A::Real>)>,
     /// Input and output of its network.
     network: Option<(A::Tensor, A::Tensor)>,
@@ -129,7 +128,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             parts => self.arith.split(&output.data, parts),
         };
         let parts = data.into_iter().map(|data| Value::Tensor(self.tensor(data, Kind::Tensor, None)));
-        Ok(Value::List(Rc::new(parts.collect())))
+        Ok(Value::List(Arc::new(parts.collect())))
     }
 
     fn by(&mut self, who: Option<&Value<A>>, sample: u32) -> Result<By> {
@@ -164,7 +163,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     fn answer(
         &mut self,
         x: &Tensor<A>,
-        level: &Rc<Level<A::Real>>,
+        level: &Arc<Level<A::Real>>,
         by: By,
         at: Option<&Level<A::Real>>,
         who: Option<&Value<A>>,
@@ -189,7 +188,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     fn ask(
         &mut self,
         x: &Tensor<A>,
-        level: &Rc<Level<A::Real>>,
+        level: &Arc<Level<A::Real>>,
         by: &By,
         who: Option<&Value<A>>,
         args: &[(Arc<str>, Vec<A::Real>)],
@@ -211,9 +210,9 @@ impl<'p, A: Arith> Machine<'p, A> {
 
     fn guide(
         &mut self,
-        guidance: &Rc<ItemValue<A>>,
+        guidance: &Arc<ItemValue<A>>,
         x: &Tensor<A>,
-        level: &Rc<Level<A::Real>>,
+        level: &Arc<Level<A::Real>>,
         passed: &[(Arc<str>, Vec<A::Real>)],
         span: Span,
     ) -> Result<Answered<A>> {
@@ -256,7 +255,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     fn ask_model(
         &mut self,
         x: &Tensor<A>,
-        level: &Rc<Level<A::Real>>,
+        level: &Arc<Level<A::Real>>,
         branch: Arc<str>,
         args: &[(Arc<str>, Vec<A::Real>)],
         span: Span,
@@ -266,7 +265,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.counts.networks += 1;
         let schedule = self.schedule_here(span)?;
         let time = self.time_of(&schedule, level)?;
-        let level = &Rc::new(Level { time: Some(time.clone()), ..(**level).clone() });
+        let level = &Arc::new(Level { time: Some(time.clone()), ..(**level).clone() });
         let call = NetworkCall { branch: branch.clone(), time, level: (**level).clone(), args: args.to_vec() };
         if let Some(data) = self.arith.denoise(&x.data, &call) {
             return Ok((Kind::X0, data, Vec::new()));

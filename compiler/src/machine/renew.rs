@@ -4,7 +4,7 @@
 //! sample that is kept in a history or a state are shown to the caller, who gives what is to stand in their place.
 //! Predictions are left as the rule made them, from samples that were put right before.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::level::Level;
 use super::value::{ItemValue, Tensor, Value};
@@ -31,14 +31,14 @@ impl<A: Arith> Machine<'_, A> {
     /// Runs the first `steps` steps over these levels, asking `renew` for every carried sample after each.
     pub fn run_renewed(
         &mut self,
-        sampler: &Rc<ItemValue<A>>,
-        levels: &[Rc<Level<A::Real>>],
+        sampler: &Arc<ItemValue<A>>,
+        levels: &[Arc<Level<A::Real>>],
         steps: usize,
         x: A::Tensor,
         mut renew: impl FnMut(&mut A, Carried<'_, A>) -> A::Tensor,
     ) -> Result<()> {
         self.at.n = levels.len() as i64 - 1;
-        self.at.grid = Rc::new(levels.iter().cloned().map(Value::Level).collect());
+        self.at.grid = Arc::new(levels.iter().cloned().map(Value::Level).collect());
         let mut x = self.tensor(x, Kind::Sample, Some(levels[0].clone()));
         for (step, t) in levels[1..].iter().enumerate().take(steps) {
             self.at.i = step as i64;

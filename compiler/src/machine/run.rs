@@ -1,6 +1,5 @@
 //! A run: slots, the grid, the steps.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
@@ -63,9 +62,9 @@ impl Default for RunConfig {
 /// A run that can start.
 pub struct Setup<A: Arith> {
     /// The levels, first to last.
-    pub levels: Vec<Rc<Level<A::Real>>>,
+    pub levels: Vec<Arc<Level<A::Real>>>,
     /// The sampler.
-    pub sampler: Rc<ItemValue<A>>,
+    pub sampler: Arc<ItemValue<A>>,
     /// How many steps were asked for.
     pub asked: i64,
     /// The sample that the pipeline starts from, if it names one.
@@ -93,7 +92,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let Value::List(options) = self.call(item.bind, given, span)? else {
             return Err(internal(span, "options that are no list"));
         };
-        let mut items: Vec<(Slot, Rc<ItemValue<A>>)> = Vec::new();
+        let mut items: Vec<(Slot, Arc<ItemValue<A>>)> = Vec::new();
         let mut asked = config.steps;
         // The schedule first: options of the other slots may read its levels.
         let of_schedule = |(slot, _): &&(Slot, crate::ir::program::Func)| *slot == Slot::Schedule;
@@ -144,7 +143,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// Sees that the guidance has every branch that the sampler names.
-    fn check_branches(&mut self, sampler: &Rc<ItemValue<A>>) -> Result<()> {
+    fn check_branches(&mut self, sampler: &Arc<ItemValue<A>>) -> Result<()> {
         let mut known: Vec<Arc<str>> = vec![super::predict::ONLY_BRANCH.into()];
         if let Some(guidance) = self.at.guidance.clone() {
             self.branches(&guidance, &mut known)?;
@@ -163,7 +162,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// Branches that an item and the items in its options declare.
-    fn branches(&mut self, item: &Rc<ItemValue<A>>, into: &mut Vec<Arc<str>>) -> Result<()> {
+    fn branches(&mut self, item: &Arc<ItemValue<A>>, into: &mut Vec<Arc<str>>) -> Result<()> {
         let program = self.program;
         if let ItemBody::Rules(code) = &program.items[item.item].body {
             into.extend(code.branches.iter().cloned());
@@ -176,7 +175,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(())
     }
 
-    fn grid_levels(&mut self, grid: &Rc<ItemValue<A>>, asked: i64, span: Span) -> Result<Vec<Rc<Level<A::Real>>>> {
+    fn grid_levels(&mut self, grid: &Arc<ItemValue<A>>, asked: i64, span: Span) -> Result<Vec<Arc<Level<A::Real>>>> {
         if !(1..=MAX_STEPS).contains(&asked) {
             let message = format!("a run takes between 1 and {MAX_STEPS} steps, found {asked}");
             return Err(Box::new(Diagnostic::new(Code::E0510, span, message).help("set `steps`")));
@@ -190,7 +189,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             .collect()
     }
 
-    fn given_levels(&mut self, given: &GivenLevels, span: Span) -> Result<Vec<Rc<Level<A::Real>>>> {
+    fn given_levels(&mut self, given: &GivenLevels, span: Span) -> Result<Vec<Arc<Level<A::Real>>>> {
         let schedule = self.at.schedule.clone().ok_or_else(|| internal(span, "no schedule yet"))?;
         let mut levels = Vec::new();
         for level in &given.levels {
@@ -203,7 +202,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 }
                 GivenLevel::At(value) => self.level_with(&schedule, given.coordinate, A::Real::from_f64(*value))?,
             };
-            levels.push(Rc::new(level));
+            levels.push(Arc::new(level));
         }
         Ok(levels)
     }
@@ -212,7 +211,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         &mut self,
         options: &[Value<A>],
         func: crate::ir::program::Func,
-        first: &Rc<Level<A::Real>>,
+        first: &Arc<Level<A::Real>>,
         span: Span,
     ) -> Result<Tensor<A>> {
         let Value::Tensor(start) = self.of_options(options, func, span)? else {
@@ -230,7 +229,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// Puts a run on a schedule with a model, without a pipeline.
-    pub fn place(&mut self, schedule: Rc<ItemValue<A>>, model: Rc<ItemValue<A>>) -> Result<()> {
+    pub fn place(&mut self, schedule: Arc<ItemValue<A>>, model: Arc<ItemValue<A>>) -> Result<()> {
         let span = schedule.site;
         self.at.schedule = Some(self.schedule_value(Some(&Value::Item(schedule)), span)?);
         self.at.model = Some(model);
@@ -238,12 +237,12 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// Puts a guidance over the model.
-    pub fn guide_by(&mut self, guidance: Rc<ItemValue<A>>) {
+    pub fn guide_by(&mut self, guidance: Arc<ItemValue<A>>) {
         self.at.guidance = Some(guidance);
     }
 
     /// The levels of a grid for `n` steps, which must be a grid that can be run.
-    pub fn levels_of(&mut self, grid: &Rc<ItemValue<A>>, n: i64) -> Result<Vec<Rc<Level<A::Real>>>> {
+    pub fn levels_of(&mut self, grid: &Arc<ItemValue<A>>, n: i64) -> Result<Vec<Arc<Level<A::Real>>>> {
         let levels = self.grid_levels(grid, n, grid.site)?;
         check_levels(&levels, grid.site)?;
         Ok(levels)
@@ -252,8 +251,8 @@ impl<'p, A: Arith> Machine<'p, A> {
     /// Runs a sampler over these levels, without a pipeline.
     pub fn run_levels(
         &mut self,
-        sampler: &Rc<ItemValue<A>>,
-        levels: Vec<Rc<Level<A::Real>>>,
+        sampler: &Arc<ItemValue<A>>,
+        levels: Vec<Arc<Level<A::Real>>>,
         x: A::Tensor,
         observe: impl FnMut(&mut A, usize, &A::Tensor),
     ) -> Result<A::Tensor> {
@@ -267,27 +266,27 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// An option of an item, by its place.
-    pub fn option(&mut self, item: &Rc<ItemValue<A>>, at: usize) -> Result<Value<A>> {
+    pub fn option(&mut self, item: &Arc<ItemValue<A>>, at: usize) -> Result<Value<A>> {
         Ok(self.options(item)?.get(at).cloned().unwrap_or(Value::None))
     }
 
     /// The value of a function of an item's options, such as a claim.
-    pub fn of_item(&mut self, item: &Rc<ItemValue<A>>, func: crate::ir::program::Func) -> Result<Value<A>> {
+    pub fn of_item(&mut self, item: &Arc<ItemValue<A>>, func: crate::ir::program::Func) -> Result<Value<A>> {
         let options = self.options(item)?;
         self.of_options(&options, func, item.site)
     }
 
     /// Stands at the beginning of a step of a run over these levels, where claims are asked for.
-    pub fn stand_at(&mut self, i: usize, levels: &[Rc<Level<A::Real>>]) {
+    pub fn stand_at(&mut self, i: usize, levels: &[Arc<Level<A::Real>>]) {
         self.at.i = i as i64;
         self.at.n = levels.len() as i64 - 1;
-        self.at.grid = Rc::new(levels.iter().cloned().map(Value::Level).collect());
+        self.at.grid = Arc::new(levels.iter().cloned().map(Value::Level).collect());
         self.instance_mut().fresh = i == 0;
     }
 
     /// Gives the run a tensor of the caller: a mask, or an image at the clean level.
     pub fn give_input(&mut self, name: &Arc<str>, data: A::Tensor, kind: Kind) {
-        let level = (kind == Kind::Sample).then(|| Rc::new(Level::clean()));
+        let level = (kind == Kind::Sample).then(|| Arc::new(Level::clean()));
         let tensor = self.tensor(data, kind, level);
         self.at.inputs.insert(name.clone(), tensor);
     }
@@ -300,7 +299,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         mut observe: impl FnMut(&mut A, usize, &A::Tensor),
     ) -> Result<A::Tensor> {
         let n = setup.levels.len() - 1;
-        let schedule = self.at.schedule.as_ref().map_or(Rc::from(""), |schedule| schedule.name.clone());
+        let schedule = self.at.schedule.as_ref().map_or(Arc::from(""), |schedule| schedule.name.clone());
         let mut x = self.tensor(x, Kind::Sample, Some(setup.levels[0].clone()));
         for leg in legs(&setup.levels) {
             let start = *leg.start();
@@ -346,7 +345,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// The clock of each level.
-    pub fn times(&mut self, levels: &[Rc<Level<A::Real>>]) -> Result<Vec<f64>> {
+    pub fn times(&mut self, levels: &[Arc<Level<A::Real>>]) -> Result<Vec<f64>> {
         let schedule = self.at.schedule.clone();
         levels
             .iter()
@@ -358,7 +357,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// The opened schedule.
-    pub fn schedule(&self) -> Option<Rc<super::schedule::Schedule<A>>> {
+    pub fn schedule(&self) -> Option<Arc<super::schedule::Schedule<A>>> {
         self.at.schedule.clone()
     }
 }

@@ -1,6 +1,6 @@
 //! Opened schedules: clocks, curves, and the levels they give.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
@@ -17,11 +17,11 @@ pub struct Schedule<A: Arith> {
     /// Its curve; a schedule off the three curves has none.
     pub family: Option<Family>,
     /// Its name.
-    pub name: Rc<str>,
+    pub name: Arc<str>,
     /// The noisy end.
-    pub noisiest: Rc<Level<A::Real>>,
+    pub noisiest: Arc<Level<A::Real>>,
     /// The clean end.
-    pub cleanest: Rc<Level<A::Real>>,
+    pub cleanest: Arc<Level<A::Real>>,
     clock: Clock,
     coordinates: Vec<(Coordinate, Value<A>)>,
     inverse: Option<Value<A>>,
@@ -68,7 +68,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         };
         let coordinates: Vec<(Coordinate, Value<A>)> = code.coordinates.iter().copied().zip(args.by_ref()).collect();
         let inverse = if code.inverse { args.next() } else { None };
-        let unset = Rc::new(Level::clean());
+        let unset = Arc::new(Level::clean());
         let mut schedule = Schedule {
             family,
             name: name.into(),
@@ -84,7 +84,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         let (low, high) = clock.ends();
         let ends =
             [self.level_at(&schedule, A::Real::from_f64(low))?, self.level_at(&schedule, A::Real::from_f64(high))?];
-        let [low, high] = ends.map(Rc::new);
+        let [low, high] = ends.map(Arc::new);
         if low.lambda.to_f64() >= high.lambda.to_f64() {
             (schedule.cleanest, schedule.noisiest) = (low, high);
         } else {
@@ -101,7 +101,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         code: ClockCode,
         args: &mut impl Iterator<Item = Value<A>>,
         span: Span,
-    ) -> Result<(Clock, Option<Rc<Schedule<A>>>)> {
+    ) -> Result<(Clock, Option<Arc<Schedule<A>>>)> {
         match code {
             ClockCode::Of => {
                 let of = args.next();
@@ -365,14 +365,14 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// A table's levels, cleanest first.
-    pub(super) fn table_levels(&mut self, schedule: &Schedule<A>, span: Span) -> Result<Vec<Rc<Level<A::Real>>>> {
+    pub(super) fn table_levels(&mut self, schedule: &Schedule<A>, span: Span) -> Result<Vec<Arc<Level<A::Real>>>> {
         let Clock::Table { low, high } = schedule.clock else {
             let found = Diagnostic::new(Code::E0301, span, "this schedule is a curve and has no list of levels");
             return Err(Box::new(found.help("only a schedule whose clock runs over whole numbers is a list")));
         };
         let mut levels = Vec::new();
         for k in low..high {
-            levels.push(Rc::new(self.raw_level(schedule, A::Real::from_f64(k as f64))?));
+            levels.push(Arc::new(self.raw_level(schedule, A::Real::from_f64(k as f64))?));
         }
         if levels.first().zip(levels.last()).is_some_and(|(a, b)| a.lambda.to_f64() < b.lambda.to_f64()) {
             levels.reverse();
@@ -381,7 +381,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// Sees that a schedule's `inverse` undoes its curve.
-    pub fn check_inverse(&mut self, schedule: &Rc<Schedule<A>>) -> Result<()> {
+    pub fn check_inverse(&mut self, schedule: &Arc<Schedule<A>>) -> Result<()> {
         let Some(inverse) = schedule.inverse.clone() else { return Ok(()) };
         let (low, high) = schedule.clock.ends();
         for share in [0.1, 0.35, 0.6, 0.85] {

@@ -1,6 +1,6 @@
 //! Tableaux: a value that is a list of its fields.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
@@ -51,7 +51,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             return Err(unusable(span, format!("the order of a tableau is 1 to {HIGHEST}, not {order}")));
         }
         self.spend((stages * stages) as u64, span)?;
-        Ok(Value::List(Rc::new(fields)))
+        Ok(Value::List(Arc::new(fields)))
     }
 
     /// A field of a tableau; an order that is not claimed is counted.
@@ -79,6 +79,11 @@ pub(crate) fn coefficients<A: Arith>(value: &Value<A>) -> Option<Tableau> {
     let Value::List(rows) = a else { return None };
     let a = rows.iter().map(numbers).collect::<Option<_>>()?;
     Some(Tableau { c: numbers(c)?, a, b: numbers(b)? })
+}
+
+/// Whether a value is a tableau with an embedded result.
+pub(crate) fn is_pair<A: Arith>(value: &Value<A>) -> bool {
+    matches!(value, Value::List(fields) if matches!(fields.get(Field::BLow as usize), Some(Value::List(_))))
 }
 
 /// The order that a value that is a tableau claims.

@@ -1,8 +1,6 @@
 //! Values of the interpreter.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use samp_lang::source::Span;
 
@@ -23,15 +21,15 @@ pub enum Value<A: Arith> {
     /// Text, one of some names, or a branch.
     Word(Arc<str>),
     /// A level.
-    Level(Rc<Level<A::Real>>),
+    Level(Arc<Level<A::Real>>),
     /// A list.
-    List(Rc<Vec<Value<A>>>),
+    List(Arc<Vec<Value<A>>>),
     /// A function with what it captured.
-    Closure(Rc<(Func, Vec<Value<A>>)>),
+    Closure(Arc<(Func, Vec<Value<A>>)>),
     /// An item with options bound.
-    Item(Rc<ItemValue<A>>),
+    Item(Arc<ItemValue<A>>),
     /// An opened schedule.
-    Schedule(Rc<Schedule<A>>),
+    Schedule(Arc<Schedule<A>>),
     /// A tensor.
     Tensor(Tensor<A>),
     /// Nothing, or an option that is not given.
@@ -58,7 +56,7 @@ impl<A: Arith> Clone for Value<A> {
 
 impl<A: Arith> Value<A> {
     /// An item.
-    pub fn item(&self) -> Option<Rc<ItemValue<A>>> {
+    pub fn item(&self) -> Option<Arc<ItemValue<A>>> {
         match self {
             Value::Item(item) => Some(item.clone()),
             _ => None,
@@ -75,7 +73,7 @@ pub struct Tensor<A: Arith> {
     /// Its kind.
     pub kind: Kind,
     /// The level it is at, or was predicted at.
-    pub level: Option<Rc<Level<A::Real>>>,
+    pub level: Option<Arc<Level<A::Real>>>,
 }
 
 impl<A: Arith> Clone for Tensor<A> {
@@ -93,7 +91,7 @@ pub struct ItemValue<A: Arith> {
     /// Where it was bound; calls from one place share state.
     pub site: Span,
     /// All its options, once they are asked for.
-    pub options: OnceCell<Rc<Vec<Value<A>>>>,
+    pub options: OnceLock<Arc<Vec<Value<A>>>>,
     /// The schedule that it is, once it is opened.
-    pub opened: OnceCell<Rc<Schedule<A>>>,
+    pub opened: OnceLock<Arc<Schedule<A>>>,
 }

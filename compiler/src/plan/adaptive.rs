@@ -5,7 +5,6 @@
 //! from one attempt to the next. So a rejected step costs its model calls and nothing else, and equal steps share
 //! their kernels.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
@@ -40,7 +39,7 @@ pub struct Adaptive<'p> {
     setup: Setup<Tape>,
     pace: Pace,
     /// The levels that the run has reached.
-    path: Vec<Rc<Level<f64>>>,
+    path: Vec<Arc<Level<f64>>>,
     length: f64,
     attempts: usize,
     /// What was kept before the attempt that waits for its judgement.
@@ -198,11 +197,11 @@ impl<'p> Adaptive<'p> {
         format!("at step {} after {} attempts", self.path.len() - 1, self.attempts)
     }
 
-    fn here(&self) -> Rc<Level<f64>> {
+    fn here(&self) -> Arc<Level<f64>> {
         self.path[self.path.len() - 1].clone()
     }
 
-    fn end(&self) -> Rc<Level<f64>> {
+    fn end(&self) -> Arc<Level<f64>> {
         self.setup.levels[self.setup.levels.len() - 1].clone()
     }
 
@@ -235,7 +234,7 @@ impl<'p> Adaptive<'p> {
     }
 
     /// The level that the next step is to reach.
-    fn target(&mut self) -> Result<Rc<Level<f64>>> {
+    fn target(&mut self) -> Result<Arc<Level<f64>>> {
         let site = self.setup.sampler.site;
         let refuse =
             |message: String, help: &str| Err(Box::new(Diagnostic::new(Code::E0511, site, message).help(help)));

@@ -1,19 +1,18 @@
 //! The conditions that items are run under: schedules, step counts, options.
 
-use std::cell::OnceCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use samp_lang::diag::{Code, Diagnostic};
 
 use super::tableaux::is_family;
 use crate::arith::Arith;
 use crate::arith::trace::{NodeKind, Tape};
-use crate::hir::{Family, Hir, ItemId};
+use crate::hir::{Expr, ExprKind, Family, Hir, ItemId};
 use crate::ir::program::{Func, ItemRef, Program, RulesCode};
 use crate::lower::Named;
 use crate::machine::ledger::{Depth, Ledger};
 use crate::machine::level::Level;
+use crate::machine::tableaux::is_pair;
 use crate::machine::{ItemValue, Machine, Result, Value};
 use crate::types::{ItemSort, Ty};
 
@@ -64,7 +63,7 @@ impl<'p> Bench<'p> {
         let mut machine = Machine::new(program, Tape::default());
         let value = |(name, named, func)| match named {
             Named::Const(_) => machine.value_of(func).ok().map(|value| (name, value)),
-            Named::Fn(_) => Some((name, Value::Closure(Rc::new((func, Vec::new()))))),
+            Named::Fn(_) => Some((name, Value::Closure(Arc::new((func, Vec::new()))))),
         };
         Bench { program, standard, tableaux: tableaux.into_iter().filter_map(value).collect() }
     }
@@ -73,7 +72,7 @@ impl<'p> Bench<'p> {
     pub(super) fn name_of(&self, value: &Value<Tape>) -> Option<&str> {
         let same = |known: &Value<Tape>| match (known, value) {
             (Value::Closure(a), Value::Closure(b)) => a.0 == b.0,
-            (Value::List(a), Value::List(b)) => Rc::ptr_eq(a, b),
+            (Value::List(a), Value::List(b)) => Arc::ptr_eq(a, b),
             _ => false,
         };
         self.tableaux.iter().find(|(_, known)| same(known)).map(|(name, _)| &**name)
@@ -203,9 +202,9 @@ impl<'p> Bench<'p> {
     pub(super) fn levels_on(
         &self,
         schedule: ItemRef,
-        grid: &Rc<ItemValue<Tape>>,
+        grid: &Arc<ItemValue<Tape>>,
         n: i64,
-    ) -> Result<Vec<Rc<Level<f64>>>> {
+    ) -> Result<Vec<Arc<Level<f64>>>> {
         self.machine(schedule)?.levels_of(grid, n)
     }
 
@@ -270,6 +269,10 @@ impl<'p> Bench<'p> {
         for (at, option) in checked.options.iter().enumerate() {
             let ty = &checked.frame.locals[option.local].ty;
             let mut values = self.values(ty, option.bounds.as_ref());
+            // Where the default has an embedded result, the rule may read it.
+            if option.default.as_ref().is_some_and(|default| self.is_pair(hir, default)) {
+                values.retain(is_pair);
+            }
             if option.default.is_some() {
                 base.push(Value::None);
             } else {
@@ -290,6 +293,13 @@ impl<'p> Bench<'p> {
         draws
     }
 
+    /// Whether an expression names a tableau with an embedded result.
+    fn is_pair(&self, hir: &Hir, default: &Expr) -> bool {
+        let ExprKind::Const(id) = default.kind else { return false };
+        let named = &hir.consts[id].name;
+        self.tableaux.iter().any(|(name, value)| name == named && is_pair(value))
+    }
+
     fn tableaux_that(&self, fits: fn(&Value<Tape>) -> bool) -> Options {
         self.tableaux.iter().map(|(_, value)| value).filter(|value| fits(value)).cloned().collect()
     }
@@ -306,7 +316,7 @@ impl<'p> Bench<'p> {
                 if numbers.is_empty() {
                     numbers = ends(bounds);
                 }
-                vec![Value::List(Rc::new(numbers.into_iter().map(Value::Real).collect()))]
+                vec![Value::List(Arc::new(numbers.into_iter().map(Value::Real).collect()))]
             }
             Ty::Tableau => self.tableaux_that(|value| matches!(value, Value::List(_))),
             ty if is_family(ty) => self.tableaux_that(|value| matches!(value, Value::Closure(_))),
@@ -324,7 +334,7 @@ impl<'p> Bench<'p> {
 /// Numbers at the ends of a range that are small enough to run, and one inside.
 fn ends(bounds: Option<&crate::hir::Bounds>) -> Vec<f64> {
     let Some(bounds) = bounds else { return vec![1.0] };
-    let end = |end: &Option<(crate::hir::Expr, bool)>| {
+    let end = |end: &Option<(Expr, bool)>| {
         let (expr, closed) = end.as_ref()?;
         Some((crate::check::constant(expr)?, *closed))
     };
@@ -344,10 +354,10 @@ fn ends(bounds: Option<&crate::hir::Bounds>) -> Vec<f64> {
 }
 
 /// An item with options as given.
-pub(super) fn item<A: Arith>(code: ItemRef, mut given: Vec<Value<A>>, program: &Program) -> Rc<ItemValue<A>> {
+pub(super) fn item<A: Arith>(code: ItemRef, mut given: Vec<Value<A>>, program: &Program) -> Arc<ItemValue<A>> {
     let item = &program.items[code];
     given.resize(item.options.len(), Value::None);
-    Rc::new(ItemValue { item: code, given, site: item.span.0, options: OnceCell::new(), opened: OnceCell::new() })
+    Arc::new(ItemValue { item: code, given, site: item.span.0, options: OnceLock::new(), opened: OnceLock::new() })
 }
 
 /// The k-th of n half log-SNRs: at unequal distances that grow, so that nothing is right by symmetry.
@@ -357,13 +367,13 @@ pub(super) fn between(k: usize, n: usize) -> f64 {
 }
 
 /// Levels at unequal distances in half log-SNR.
-pub(super) fn levels(condition: Condition) -> Vec<Rc<Level<f64>>> {
+pub(super) fn levels(condition: Condition) -> Vec<Arc<Level<f64>>> {
     let n = condition.steps;
     let at = |k: usize| match k == n && condition.to_clean {
         true => Some(Level::clean()),
         false => Level::on(condition.family, crate::hir::Coordinate::Lambda, between(k, n)),
     };
-    (0..=n).filter_map(at).map(Rc::new).collect()
+    (0..=n).filter_map(at).map(Arc::new).collect()
 }
 
 /// Whether an error is the rule's; one that says what the rule needs of a grid or a caller is not.

@@ -1,6 +1,6 @@
 //! Facts of a sampler: what it claims, and what was proved and counted.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::ast::ClaimKind;
 
@@ -75,7 +75,7 @@ pub(super) fn claim_of(
 /// The same where the machine stands: a claim may read the step and the grid.
 pub(super) fn claim_here(
     machine: &mut Machine<'_, Tape>,
-    sampler: &Rc<ItemValue<Tape>>,
+    sampler: &Arc<ItemValue<Tape>>,
     rules: &RulesCode,
     kind: ClaimKind,
 ) -> Option<(i64, Option<usize>)> {

@@ -13,7 +13,7 @@
 
 mod words;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::SourceMap;
@@ -103,7 +103,7 @@ impl Case {
 struct Failure<'d> {
     found: Found,
     case: Case,
-    levels: Vec<Rc<Level<Number>>>,
+    levels: Vec<Arc<Level<Number>>>,
     /// The options, as written.
     options: &'d str,
     atoms: Vec<Atom>,
@@ -120,7 +120,7 @@ impl<'d> Failure<'d> {
         found: Found,
         arith: Combinations,
         case: Case,
-        levels: Vec<Rc<Level<Number>>>,
+        levels: Vec<Arc<Level<Number>>>,
         options: &'d str,
     ) {
         match failures.iter_mut().find(|known| known.found.fault.site == found.fault.site) {
@@ -242,11 +242,11 @@ fn is_of_step(error: &Diagnostic) -> bool {
 
 fn run(
     bench: &Bench<'_>,
-    sampler: &Rc<ItemValue<Combinations>>,
-    guidance: Option<Rc<ItemValue<Combinations>>>,
+    sampler: &Arc<ItemValue<Combinations>>,
+    guidance: Option<Arc<ItemValue<Combinations>>>,
     rules: Option<&RulesCode>,
     case: Case,
-    levels: &[Rc<Level<Number>>],
+    levels: &[Arc<Level<Number>>],
 ) -> Ran {
     let mut machine = Machine::new(bench.program, Combinations::new(case.is_close()));
     let placed = item(bench.schedule_of(case.family), Vec::new(), bench.program);
@@ -277,14 +277,14 @@ fn run(
 }
 
 /// The levels of a run.
-fn levels(case: Case) -> Vec<Rc<Level<Number>>> {
+fn levels(case: Case) -> Vec<Arc<Level<Number>>> {
     let Case { family, steps, from, to } = case;
     let at = |k: usize| match k {
         0 if from != End::Inside => at_end(family, Coordinate::Alpha, from),
         k if k == steps && to != End::Inside => at_end(family, Coordinate::Rho, to),
         k => Level::on(family, Coordinate::Lambda, Number::from_f64(between(k, steps))),
     };
-    (0..=steps).filter_map(at).map(Rc::new).collect()
+    (0..=steps).filter_map(at).map(Arc::new).collect()
 }
 
 /// A level with a small alpha or rho; at the end itself, the points are those of the end.

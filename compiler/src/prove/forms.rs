@@ -1,6 +1,6 @@
 //! Runs in affine forms, which several proofs look at.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::Diagnostic;
 
@@ -18,8 +18,8 @@ pub(super) type FormOptions = Vec<Value<Affine>>;
 /// The items that runs in affine forms share.
 pub(super) struct Forms<'b, 'p> {
     pub(super) bench: &'b Bench<'p>,
-    schedules: [Rc<ItemValue<Affine>>; 3],
-    model: Rc<ItemValue<Affine>>,
+    schedules: [Arc<ItemValue<Affine>>; 3],
+    model: Arc<ItemValue<Affine>>,
 }
 
 /// A sampler that is to be run.
@@ -42,7 +42,7 @@ impl Subject<'_> {
 /// What a run came to.
 pub(super) struct Ran {
     pub(super) arith: Affine,
-    pub(super) result: Result<Rc<Form>, Box<Diagnostic>>,
+    pub(super) result: Result<Arc<Form>, Box<Diagnostic>>,
     pub(super) counts: Counts,
     pub(super) work: u64,
 }
@@ -50,7 +50,7 @@ pub(super) struct Ran {
 /// Where and from what a run goes.
 pub(super) struct Course {
     pub(super) family: Family,
-    pub(super) levels: Vec<Rc<Level<f64>>>,
+    pub(super) levels: Vec<Arc<Level<f64>>>,
     pub(super) start: Form,
     /// What every weight is.
     pub(super) weight: f64,
@@ -58,13 +58,13 @@ pub(super) struct Course {
 
 impl Course {
     /// A run on point data.
-    pub(super) fn of_point(family: Family, levels: Vec<Rc<Level<f64>>>) -> Course {
+    pub(super) fn of_point(family: Family, levels: Vec<Arc<Level<f64>>>) -> Course {
         let start = levels.first().map_or(Form::default(), |level| Form::start(level.alpha, level.sigma));
         Course { family, levels, start, weight: 1.0 }
     }
 
     /// A run on data of this spread.
-    pub(super) fn of_normal(family: Family, levels: Vec<Rc<Level<f64>>>, spread: f64) -> Course {
+    pub(super) fn of_normal(family: Family, levels: Vec<Arc<Level<f64>>>, spread: f64) -> Course {
         let start =
             levels.first().map_or(Form::default(), |level| Form::start(level.alpha, marginal(level, spread).sqrt()));
         Course { family, levels, start, weight: 1.0 }
@@ -77,8 +77,8 @@ pub(super) fn marginal(level: &Level<f64>, spread: f64) -> f64 {
 }
 
 /// Levels of a family with these half log-SNRs.
-pub(super) fn levels_at(family: Family, lambdas: impl Iterator<Item = f64>) -> Vec<Rc<Level<f64>>> {
-    lambdas.filter_map(|lambda| Level::on(family, Coordinate::Lambda, lambda)).map(Rc::new).collect()
+pub(super) fn levels_at(family: Family, lambdas: impl Iterator<Item = f64>) -> Vec<Arc<Level<f64>>> {
+    lambdas.filter_map(|lambda| Level::on(family, Coordinate::Lambda, lambda)).map(Arc::new).collect()
 }
 
 impl<'b, 'p> Forms<'b, 'p> {
@@ -102,12 +102,12 @@ impl<'b, 'p> Forms<'b, 'p> {
             Value::Bool(value) => Value::Bool(*value),
             Value::Word(word) => Value::Word(word.clone()),
             Value::Level(level) => Value::Level(level.clone()),
-            Value::List(list) => Value::List(Rc::new(list.iter().map(|value| self.carried(value)).collect())),
+            Value::List(list) => Value::List(Arc::new(list.iter().map(|value| self.carried(value)).collect())),
             Value::Item(of) => {
                 let given = of.given.iter().map(|value| self.carried(value)).collect();
                 Value::Item(item(of.item, given, self.bench.program))
             }
-            Value::Closure(of) if of.1.is_empty() => Value::Closure(Rc::new((of.0, Vec::new()))),
+            Value::Closure(of) if of.1.is_empty() => Value::Closure(Arc::new((of.0, Vec::new()))),
             Value::Closure(_) | Value::Schedule(_) | Value::Tensor(_) | Value::None => Value::None,
         }
     }
@@ -126,8 +126,8 @@ impl<'b, 'p> Forms<'b, 'p> {
 
     fn go(
         &self,
-        sampler: &Rc<ItemValue<Affine>>,
-        guidance: Option<Rc<ItemValue<Affine>>>,
+        sampler: &Arc<ItemValue<Affine>>,
+        guidance: Option<Arc<ItemValue<Affine>>>,
         rules: Option<&RulesCode>,
         course: Course,
         arith: Affine,
@@ -143,10 +143,10 @@ impl<'b, 'p> Forms<'b, 'p> {
                 Kind::Weight => Form::constant(course.weight),
                 _ => Form { data: 1.0, ..Form::default() },
             };
-            machine.give_input(name, Rc::new(data), kind);
+            machine.give_input(name, Arc::new(data), kind);
         }
         machine.stand_in = Some(course.weight);
-        let start = Rc::new(course.start);
+        let start = Arc::new(course.start);
         let result =
             placed.and_then(|()| machine.run_levels(sampler, course.levels, start, |arith, i, _| arith.step = i + 1));
         let (counts, work) = (machine.counts(), machine.work());

@@ -1,7 +1,6 @@
 //! What tests measure of items: orders, counts, and whether two items do the same.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
@@ -32,11 +31,11 @@ const ELEMENTS: usize = 4;
 pub(super) struct Gauge<'b, 'p> {
     pub(super) bench: &'b Bench<'p>,
     /// What a measure has to say beside its value.
-    pub(super) notes: RefCell<Vec<String>>,
+    pub(super) notes: Mutex<Vec<String>>,
 }
 
 impl machine::Gauge<Tape> for Gauge<'_, '_> {
-    fn measure(&self, measure: Measure, items: &[Rc<ItemValue<Tape>>], span: Span) -> Result<Value<Tape>> {
+    fn measure(&self, measure: Measure, items: &[Arc<ItemValue<Tape>>], span: Span) -> Result<Value<Tape>> {
         let found = items.iter().try_for_each(|item| portable(&item.given)).and_then(|()| match items {
             [one] => self.of_one(measure, one),
             [one, other] => self.same(one, other).map(Value::Bool),
@@ -68,7 +67,7 @@ fn carried<A: Arith<Real = f64>>(bench: &Bench<'_>, given: &[Value<Tape>]) -> Ve
         Value::Real(value) => Value::Real(*value),
         Value::Bool(value) => Value::Bool(*value),
         Value::Word(word) => Value::Word(word.clone()),
-        Value::List(list) => Value::List(Rc::new(carried(bench, list))),
+        Value::List(list) => Value::List(Arc::new(carried(bench, list))),
         Value::Item(of) => Value::Item(item(of.item, carried(bench, &of.given), bench.program)),
         Value::Level(_) | Value::Closure(_) | Value::Schedule(_) | Value::Tensor(_) | Value::None => Value::None,
     };
@@ -76,6 +75,10 @@ fn carried<A: Arith<Real = f64>>(bench: &Bench<'_>, given: &[Value<Tape>]) -> Ve
 }
 
 impl Gauge<'_, '_> {
+    fn note(&self, note: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+
     fn of_one(&self, measure: Measure, one: &ItemValue<Tape>) -> std::result::Result<Value<Tape>, String> {
         let given: Options = one.given.clone();
         let count = |count: u32| Value::Int(i64::from(count));
@@ -131,7 +134,7 @@ impl Gauge<'_, '_> {
                         let (a, b) = (self.samples(one, condition)?, self.samples(other, condition)?);
                         if let Some(step) = a.iter().zip(&b).position(|(a, b)| distance(a, b) > SAME) {
                             let off = distance(&a[step], &b[step]);
-                            self.notes.borrow_mut().push(format!(
+                            self.note(format!(
                                 "at step {} of {steps} on `{}` they differ by {off:.2e}",
                                 step + 1,
                                 family.name()
@@ -171,7 +174,7 @@ impl Gauge<'_, '_> {
         let schedule = item(bench.schedule_of(condition.family), Vec::new(), bench.program);
         let run = machine.place(schedule, item(bench.model(), Vec::new(), bench.program)).and_then(|()| {
             let sampler = item(sampler.item, carried(bench, &sampler.given), bench.program);
-            machine.run_levels(&sampler, levels, Rc::new(start), |_, _, x| samples.push(x.to_vec()))
+            machine.run_levels(&sampler, levels, Arc::new(start), |_, _, x| samples.push(x.to_vec()))
         });
         run.map(|_| samples).map_err(|error| error.message)
     }
@@ -185,10 +188,10 @@ impl Gauge<'_, '_> {
                     self.bench.levels_on(self.bench.standard(ItemSort::Schedule, name), &grid, n)
                 });
                 let [Ok(a), Ok(b)] = levels else { continue };
-                let alike = |(a, b): (&Rc<Level<f64>>, &Rc<Level<f64>>)| a.same(b) && a.renoised == b.renoised;
+                let alike = |(a, b): (&Arc<Level<f64>>, &Arc<Level<f64>>)| a.same(b) && a.renoised == b.renoised;
                 if a.len() != b.len() || !a.iter().zip(&b).all(alike) {
                     let at = a.iter().zip(&b).position(|pair| !alike(pair)).unwrap_or(a.len().min(b.len()));
-                    self.notes.borrow_mut().push(format!("for {n} steps on `{name}` they differ at level {at}"));
+                    self.note(format!("for {n} steps on `{name}` they differ at level {at}"));
                     return Ok(false);
                 }
                 made = Ok(true);
@@ -208,5 +211,5 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 /// The levels of a plan, each with its clock.
 fn levels_of(plan: &Plan) -> Value<Tape> {
     let level = |row: &crate::ir::plan::LevelRow| Level { time: Some(row.time), ..Level::of(row.alpha, row.sigma) };
-    Value::List(Rc::new(plan.levels.iter().map(|row| Value::Level(Rc::new(level(row)))).collect()))
+    Value::List(Arc::new(plan.levels.iter().map(|row| Value::Level(Arc::new(level(row)))).collect()))
 }

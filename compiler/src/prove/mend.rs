@@ -3,7 +3,7 @@
 //! A tensor is the sum of a few terms. Each term is tried with a ratio of alpha or sigma at the ends of the step, with
 //! one of them alone, the other sign, a factor 2, a square root. What mends every run that failed at a place is named.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::signature::Record;
 use crate::arith::affine::{Deviation, Form, TOLERANCE, distance};
@@ -71,7 +71,7 @@ fn another_level(record: &Record) -> Option<String> {
 }
 
 /// Whether a draw that is one of its terms also stands in the others, or was given no room by them.
-fn of_a_draw(deviation: &Deviation, part: &Rc<Form>) -> Option<String> {
+fn of_a_draw(deviation: &Deviation, part: &Arc<Form>) -> Option<String> {
     let mut atoms = part.noise.iter().enumerate().filter(|(_, c)| **c != 0.0);
     let (Some((atom, _)), None) = (atoms.next(), atoms.next()) else { return None };
     if atom == 0 || part.data != 0.0 {
@@ -90,7 +90,7 @@ fn of_a_draw(deviation: &Deviation, part: &Rc<Form>) -> Option<String> {
 }
 
 /// Whether the tensor is right with this factor on one of its parts.
-fn fits(deviation: &Deviation, part: &Rc<Form>, factor: f64) -> bool {
+fn fits(deviation: &Deviation, part: &Arc<Form>, factor: f64) -> bool {
     let mended = Form::sum([(1.0, &*deviation.found), (factor - 1.0, &**part)].into_iter(), 0.0);
     distance(&mended, deviation.expected) <= TOLERANCE
 }
@@ -144,7 +144,7 @@ fn candidates(record: &Record) -> Vec<(f64, String)> {
 }
 
 /// Terms in words, by what they carry, and counted where several carry the same.
-fn terms(parts: &[Rc<Form>]) -> Vec<String> {
+fn terms(parts: &[Arc<Form>]) -> Vec<String> {
     if parts.len() == 1 {
         return vec!["it".to_owned()];
     }

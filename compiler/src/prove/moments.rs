@@ -6,7 +6,7 @@
 //! rules that lean on equal steps show only on the second. A linear model sees no third cumulant: the order found is an
 //! upper bound of the weak order on other data.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::ast::ClaimKind;
 use samp_lang::diag::{Code, Diagnostic};
@@ -96,7 +96,7 @@ impl Mesh {
 }
 
 /// Half log-SNRs from -2 to 2.5.
-fn levels(mesh: Mesh, family: Family, steps: usize) -> Vec<Rc<Level<f64>>> {
+fn levels(mesh: Mesh, family: Family, steps: usize) -> Vec<Arc<Level<f64>>> {
     let share = |k: usize| {
         let u = k as f64 / steps as f64;
         match mesh {
@@ -119,7 +119,7 @@ fn point(
     forms: &Forms<'_, '_>,
     subject: Subject<'_>,
     options: &FormOptions,
-    levels: Vec<Rc<Level<f64>>>,
+    levels: Vec<Arc<Level<f64>>>,
 ) -> Result<Point, String> {
     let family = subject.families().first().copied().unwrap_or(Family::Vp);
     let Some(end) = levels.last().cloned() else { return Err("there are no levels".to_owned()) };

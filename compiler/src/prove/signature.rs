@@ -9,7 +9,7 @@
 //!
 //! A sampler that says `approximate` need only come near: its deviation must fall as the steps are refined.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
@@ -51,8 +51,8 @@ pub(super) struct Record {
     pub(super) family: Family,
     pub(super) steps: usize,
     /// The levels of the step.
-    pub(super) s: Rc<Level<f64>>,
-    pub(super) t: Rc<Level<f64>>,
+    pub(super) s: Arc<Level<f64>>,
+    pub(super) t: Arc<Level<f64>>,
 }
 
 /// Failed runs, by the place that failed first.
@@ -69,7 +69,7 @@ struct Places {
 const MAX_RECORDS: usize = 24;
 
 impl Places {
-    fn add(&mut self, item: Span, condition: Condition, levels: &[Rc<Level<f64>>], ran: Ran) {
+    fn add(&mut self, item: Span, condition: Condition, levels: &[Arc<Level<f64>>], ran: Ran) {
         match (&ran.result, ran.arith.first) {
             (_, Some(deviation)) => {
                 let step = deviation.step.min(levels.len().saturating_sub(2));
@@ -234,7 +234,7 @@ const LEAST_ORDER: f64 = 0.8;
 
 /// Half log-SNRs that are refined for rules that are only consistent. The step to the clean level is never refined, and
 /// says nothing here.
-fn refined(family: Family, steps: usize) -> Vec<Rc<Level<f64>>> {
+fn refined(family: Family, steps: usize) -> Vec<Arc<Level<f64>>> {
     levels_at(family, (0..=steps).map(|k| -2.0 + 4.5 * k as f64 / steps as f64))
 }
 

@@ -1,8 +1,6 @@
 //! Tests of a file: claims, measured.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use samp_lang::ast::BinaryOp;
 use samp_lang::diag::{Code, Diagnostic};
@@ -43,7 +41,7 @@ pub fn test(checker: &mut Checker<'_>, unit: UnitId, tests: &[TestId]) -> Vec<Te
 
 /// What is wrong with a claim.
 fn claim(bench: &Bench<'_>, expect: &Expect, values: &[Func]) -> Option<Diagnostic> {
-    let gauge = Rc::new(Gauge { bench, notes: RefCell::default() });
+    let gauge = Arc::new(Gauge { bench, notes: Mutex::default() });
     let program: &Program = bench.program;
     let mut machine = Machine::new(program, Tape::default());
     machine.gauge = Some(gauge.clone());
@@ -70,7 +68,7 @@ fn claim(bench: &Bench<'_>, expect: &Expect, values: &[Func]) -> Option<Diagnost
         (Some(_), _) => "this has no two sides".to_owned(),
     };
     let failed = Diagnostic::new(Code::E0601, expect.span, message);
-    let notes = gauge.notes.borrow();
+    let notes = gauge.notes.lock().unwrap_or_else(PoisonError::into_inner);
     Some(if notes.is_empty() { failed } else { failed.help(notes.join("; ")) })
 }
 

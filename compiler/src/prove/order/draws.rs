@@ -93,10 +93,12 @@ fn value_in<A: Arith>(bench: &Bench<'_>, value: &Value<Tape>) -> Value<A> {
         Value::Real(value) => Value::Real(A::Real::from_f64(*value)),
         Value::Bool(value) => Value::Bool(*value),
         Value::Word(value) => Value::Word(value.clone()),
-        Value::List(list) => Value::List(std::rc::Rc::new(list.iter().map(|value| value_in(bench, value)).collect())),
+        Value::List(list) => {
+            Value::List(std::sync::Arc::new(list.iter().map(|value| value_in(bench, value)).collect()))
+        }
         Value::Item(inner) => Value::Item(item(inner.item, options_in(bench, &inner.given), bench.program)),
         // A function of the program, which captures nothing.
-        Value::Closure(of) if of.1.is_empty() => Value::Closure(std::rc::Rc::new((of.0, Vec::new()))),
+        Value::Closure(of) if of.1.is_empty() => Value::Closure(std::sync::Arc::new((of.0, Vec::new()))),
         // Draws are of the kinds above.
         Value::None | Value::Level(_) | Value::Closure(_) | Value::Schedule(_) | Value::Tensor(_) => Value::None,
     }

@@ -18,7 +18,7 @@
 //! fixed-stepsize methods"; Hairer, Norsett & Wanner 1993, "Solving Ordinary Differential Equations I", theorem
 //! III.8.13). With one sample M = E = 1.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::Code;
 
@@ -136,7 +136,7 @@ pub(super) struct Formula<'b, 'p> {
     bench: &'b Bench<'p>,
     code: ItemRef,
     rules: &'b RulesCode,
-    schedules: Vec<(Family, Rc<ItemValue<Jets>>)>,
+    schedules: Vec<(Family, Arc<ItemValue<Jets>>)>,
 }
 
 impl<'b, 'p> Formula<'b, 'p> {
@@ -221,7 +221,7 @@ impl<'b, 'p> Formula<'b, 'p> {
     }
 
     /// A schedule of the family, opened once.
-    fn schedule(&mut self, family: Family) -> Rc<ItemValue<Jets>> {
+    fn schedule(&mut self, family: Family) -> Arc<ItemValue<Jets>> {
         if let Some((_, schedule)) = self.schedules.iter().find(|(known, _)| *known == family) {
             return schedule.clone();
         }
@@ -266,7 +266,7 @@ fn of_step(defects: &[States<Jet>], passed: &[Vec<f64>]) -> Order {
             let used = row.iter().zip(defects).filter(|(factor, _)| factor.abs() > 1e-6);
             used.map(|(factor, states)| states.parts[k].clone() * Jet::from_f64(*factor)).reduce(|a, b| a + b)
         };
-        let parts: Option<Rc<[Jet]>> = (0..PROBLEMS.len()).map(part).collect();
+        let parts: Option<Arc<[Jet]>> = (0..PROBLEMS.len()).map(part).collect();
         parts.map_or(Order::none(), |parts| lowest(&States { parts, noisy: false }, 1))
     });
     added.fold(shown, Order::min)
@@ -284,7 +284,7 @@ fn lowest(states: &States<Jet>, minus: i64) -> Order {
     states.parts.iter().enumerate().map(of).fold(Order::none(), Order::min)
 }
 
-fn levels(mesh: Mesh, family: Family) -> Vec<Rc<Level<Jet>>> {
+fn levels(mesh: Mesh, family: Family) -> Vec<Arc<Level<Jet>>> {
     let mut at = 0.0;
     (0..=STEPS)
         .filter_map(|k| {
@@ -297,7 +297,7 @@ fn levels(mesh: Mesh, family: Family) -> Vec<Rc<Level<Jet>>> {
                 Mesh::Rough => 1.0 + (k % 2) as f64,
                 Mesh::Unequal | Mesh::Smooth => UNEQUAL.get(k).copied().unwrap_or(1.0),
             };
-            Level::on(family, Coordinate::Lambda, Jet::polynomial(&terms)).map(Rc::new)
+            Level::on(family, Coordinate::Lambda, Jet::polynomial(&terms)).map(Arc::new)
         })
         .collect()
 }

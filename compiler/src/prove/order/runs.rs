@@ -4,7 +4,7 @@
 //! al. 2022, eq. 5, with exponent 7) and on a rough one, whose steps are short and long in turn. Rules whose order holds
 //! on smooth meshes only show it there. Slopes at these step counts are near the limit, not at it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::draws::{Draw, options_in};
 use crate::arith::solved::{Problem, Solved, SolvedIn};
@@ -111,8 +111,8 @@ impl Runs<'_, '_> {
     fn run(&self, lambdas: &[f64]) -> Option<End> {
         let Runs { bench, code, draw, family } = *self;
         let program = bench.program;
-        let level = |lambda: &f64| Level::on(family, Coordinate::Lambda, *lambda).map(Rc::new);
-        let levels: Vec<Rc<Level<f64>>> = lambdas.iter().filter_map(level).collect();
+        let level = |lambda: &f64| Level::on(family, Coordinate::Lambda, *lambda).map(Arc::new);
+        let levels: Vec<Arc<Level<f64>>> = lambdas.iter().filter_map(level).collect();
         let solved = Solved { problems: PROBLEMS.to_vec() };
         let x = solved.exact(levels.first()?, false);
         let exact = solved.exact(levels.last()?, false);
