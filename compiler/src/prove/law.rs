@@ -1,6 +1,6 @@
 //! The law of a pipeline's result on normal data, exactly.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use samp_lang::diag::Diagnostic;
 
@@ -35,7 +35,7 @@ pub fn law(compiled: &Compiled, config: &RunConfig, (mean, std): (f64, f64)) -> 
     let setup = machine.set_up(compiled.pipeline, config).map_err(failure)?;
     let (first, last) = (setup.levels[0].clone(), setup.levels[setup.levels.len() - 1].clone());
     let start = Form::start(first.alpha, marginal(&first, std).sqrt());
-    let form = machine.run(&setup, Rc::new(start), |_, _, _| {}).map_err(failure)?;
+    let form = machine.run(&setup, Arc::new(start), |_, _, _| {}).map_err(failure)?;
     Ok((!form.lost).then(|| Law {
         mean: (form.data * mean + form.constant, last.alpha * mean),
         std: (form.variance().sqrt(), marginal(&last, std).sqrt()),
