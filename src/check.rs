@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use samp_compiler::check::Checker;
 use samp_compiler::hir::Hir;
 use samp_compiler::library::{Library, UnitId};
-use samp_compiler::prove::{Report, prove};
+use samp_compiler::prove::{Ready, Report, prove_all};
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
 
@@ -39,10 +39,8 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Failed> {
             }
         }
     }
-    let mut reports = Vec::new();
-    for unit in units {
-        reports.extend(check_unit(&mut checker, unit));
-    }
+    let ready: Vec<Ready> = units.into_iter().filter_map(|unit| check_unit(&mut checker, unit)).collect();
+    let reports = prove_all(&checker, &ready);
     diagnostics.extend(checker.all_diagnostics());
     diagnostics.extend(reports.iter().flat_map(|report| report.diagnostics.iter().cloned()));
     let errors = diagnostics.iter().filter(|found| found.is_error()).count();
@@ -51,18 +49,10 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, Failed> {
     Ok(ExitCode::from(u8::from(!diagnostics.is_empty())))
 }
 
-/// Checks one file, and runs its items if nothing is wrong with them on paper.
-fn check_unit(checker: &mut Checker<'_>, unit: UnitId) -> Vec<Report> {
-    let before = count_errors(checker);
+/// Checks one file; its items can be run if nothing is wrong with them on paper.
+fn check_unit(checker: &mut Checker<'_>, unit: UnitId) -> Option<Ready> {
     let items = checker.unit(unit);
-    if count_errors(checker) > before {
-        return Vec::new();
-    }
-    prove(checker, unit, &items)
-}
-
-fn count_errors(checker: &Checker<'_>) -> usize {
-    checker.all_diagnostics().iter().filter(|found| found.is_error()).count()
+    Ready::new(checker, unit, &items)
 }
 
 fn show(args: &CheckArgs, checker: &Checker<'_>, diagnostics: &[Diagnostic], reports: &[Report], outcome: &Outcome) {

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use samp_compiler::check::Checker;
+use samp_compiler::hir::ItemId;
 use samp_compiler::library::{Library, std_names};
-use samp_compiler::prove::{Facts, prove};
+use samp_compiler::prove::{Facts, Ready, prove_all};
 use samp_compiler::types::ItemSort;
 use serde::Serialize;
 
@@ -60,24 +61,28 @@ pub fn list(args: &ListArgs) -> Result<ExitCode, Failed> {
 pub fn rows_of(sort: ItemSort) -> Vec<Row> {
     let loader = |_: &str| Err("no files are read here".to_owned());
     let mut checker = Checker::new(Library::new(&loader));
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
+    let mut ready = Vec::new();
     for name in std_names(sort) {
         let Some(unit) = checker.lib.std(&format!("{}/{name}.samp", sort.folder())) else { continue };
         let Some(item) = checker.named_item(unit, sort, name) else { continue };
-        let facts = match sort {
-            ItemSort::Sampler => prove(&mut checker, unit, &[item]).pop().and_then(|report| report.facts),
-            _ => None,
-        };
-        let doc = checker.hir.items[item].doc.clone();
-        rows.push(Row {
+        found.push((name, item));
+        if sort == ItemSort::Sampler {
+            ready.extend(Ready::new(&mut checker, unit, &[item]));
+        }
+    }
+    let mut reports = prove_all(&checker, &ready);
+    let row = |(name, item): (&str, ItemId)| {
+        let doc = &checker.hir.items[item].doc;
+        Row {
             sort: sort.name(),
             name: name.to_owned(),
-            about: first_sentence(&doc),
-            paper: paper(&doc),
-            facts,
-        });
-    }
-    rows
+            about: first_sentence(doc),
+            paper: paper(doc),
+            facts: reports.iter_mut().find(|report| report.item == item).and_then(|report| report.facts.take()),
+        }
+    };
+    found.into_iter().map(row).collect()
 }
 
 /// Names elsewhere, by project.

@@ -90,6 +90,22 @@ impl<'l> Library<'l> {
         }
     }
 
+    /// The file of a unit and those that it uses, directly or not.
+    pub fn reach(&self, unit: UnitId) -> Vec<FileId> {
+        let mut units = vec![unit];
+        let mut at = 0;
+        while let Some(here) = units.get(at).map(|unit| &self.units[unit.0]) {
+            let used = here.uses.iter().flatten().flat_map(|(_, items)| items.iter().map(|item| item.unit));
+            for unit in used.chain(here.links.iter().copied()) {
+                if !units.contains(&unit) {
+                    units.push(unit);
+                }
+            }
+            at += 1;
+        }
+        units.into_iter().map(|unit| self.file(unit)).collect()
+    }
+
     /// Takes in a text of the user.
     pub fn add(&mut self, path: &str, text: impl Into<Arc<str>>) -> UnitId {
         if let Some(unit) = self.by_path.get(path) {

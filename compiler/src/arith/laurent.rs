@@ -55,7 +55,8 @@ impl Size {
         // Exponents come from logarithms and back: one near a simple fraction is that fraction.
         let simple = (power * 5040.0).round() / 5040.0;
         let power = if (power - simple).abs() < 1e-9 { simple } else { (power * 1e9).round() / 1e9 };
-        Size { power, logs: self.logs.saturating_add(other.logs) }
+        // Adding 0 makes -0 a plain 0: sizes are compared bit by bit.
+        Size { power: power + 0.0, logs: self.logs.saturating_add(other.logs) }
     }
 }
 
@@ -130,22 +131,39 @@ impl Laurent {
         self.lead().map(|term| term.size).filter(|size| Size::ONE.below(*size))
     }
 
-    fn parts(&self) -> Option<(Vec<Term>, Size)> {
+    /// Its terms and what is left out; `constant` has room for the one term of a constant.
+    fn view<'t>(&'t self, constant: &'t mut Option<Term>) -> Option<(&'t [Term], Size)> {
         match self {
-            Laurent::Constant(ball) if ball.middle == 0.0 && ball.may_be_zero() => Some((Vec::new(), Size::NOTHING)),
-            Laurent::Constant(ball) => Some((vec![Term { size: Size::ONE, factor: *ball }], Size::NOTHING)),
-            Laurent::Sum(long) => Some((long.terms.clone(), long.beyond)),
+            Laurent::Constant(ball) => {
+                let is_zero = ball.middle == 0.0 && ball.may_be_zero();
+                *constant = (!is_zero).then_some(Term { size: Size::ONE, factor: *ball });
+                Some((constant.as_slice(), Size::NOTHING))
+            }
+            Laurent::Sum(long) => Some((&long.terms, long.beyond)),
             Laurent::Unknown => None,
         }
     }
 
+    fn parts(&self) -> Option<(Vec<Term>, Size)> {
+        self.view(&mut None).map(|(terms, beyond)| (terms.to_vec(), beyond))
+    }
+
     fn scaled(&self, factor: Ball) -> Laurent {
-        self.clone() * Laurent::Constant(factor)
+        match self {
+            Laurent::Constant(ball) => Laurent::Constant(*ball * factor),
+            _ if factor.middle == 0.0 => Laurent::Constant(Ball::ZERO),
+            Laurent::Sum(long) => {
+                let terms = long.terms.iter().map(|term| Term { factor: term.factor * factor, ..*term }).collect();
+                Long { terms, beyond: long.beyond }.short()
+            }
+            Laurent::Unknown => Laurent::Unknown,
+        }
     }
 
     /// It over its largest term, less 1: small.
     fn rest(&self, lead: Term) -> Laurent {
-        let Some((terms, beyond)) = self.parts() else { return Laurent::Unknown };
+        let mut constant = None;
+        let Some((terms, beyond)) = self.view(&mut constant) else { return Laurent::Unknown };
         let back = |size: Size| size.times(Size { power: -lead.size.power, logs: -lead.size.logs });
         let terms =
             terms[1..].iter().map(|term| Term { size: back(term.size), factor: term.factor / lead.factor }).collect();
@@ -172,7 +190,8 @@ impl Laurent {
 
     /// The size of the largest term, or of what is left out.
     fn size(&self) -> Option<Size> {
-        let (terms, beyond) = self.parts()?;
+        let mut constant = None;
+        let (terms, beyond) = self.view(&mut constant)?;
         Some(terms.first().map_or(beyond, |term| term.size))
     }
 
@@ -211,6 +230,28 @@ fn sum(a: Ball, b: Ball) -> Result<Option<Ball>, ()> {
     }
 }
 
+/// The sum of terms in any order; those of one size are added in the order given.
+fn total(mut terms: Vec<Term>, mut beyond: Size) -> Laurent {
+    terms.sort_by(|a, b| a.size.compare(b.size));
+    let mut merged: Vec<Term> = Vec::with_capacity(terms.len());
+    for same in terms.chunk_by(|a, b| a.size == b.size) {
+        let size = same[0].size;
+        let factor = same[1..].iter().try_fold(Some(same[0].factor), |total, term| match total {
+            Some(total) => sum(total, term.factor),
+            None => Ok(Some(term.factor)),
+        });
+        match factor {
+            Ok(factor) => merged.extend(factor.map(|factor| Term { size, factor })),
+            Err(()) => {
+                // Nothing below it is known either.
+                beyond = if beyond.below(size) { size } else { beyond };
+                break;
+            }
+        }
+    }
+    Long { terms: merged, beyond }.short()
+}
+
 impl Add for Laurent {
     type Output = Laurent;
 
@@ -221,27 +262,12 @@ impl Add for Laurent {
                 Err(()) => Laurent::Unknown,
             };
         }
-        let (Some((a, beyond_a)), Some((b, beyond_b))) = (self.parts(), other.parts()) else {
+        let (mut one, mut two) = (None, None);
+        let (Some((a, beyond_a)), Some((b, beyond_b))) = (self.view(&mut one), other.view(&mut two)) else {
             return Laurent::Unknown;
         };
-        let mut beyond = if beyond_a.below(beyond_b) { beyond_b } else { beyond_a };
-        let mut terms: Vec<Term> = a;
-        for term in b {
-            let Some(at) = terms.iter().position(|known| known.size == term.size) else {
-                terms.push(term);
-                continue;
-            };
-            match sum(terms[at].factor, term.factor) {
-                Ok(Some(factor)) => terms[at].factor = factor,
-                Ok(None) => drop(terms.remove(at)),
-                Err(()) => {
-                    terms.remove(at);
-                    beyond = if beyond.below(term.size) { term.size } else { beyond };
-                }
-            }
-        }
-        terms.sort_by(|a, b| a.size.compare(b.size));
-        Long { terms, beyond }.short()
+        let beyond = if beyond_a.below(beyond_b) { beyond_b } else { beyond_a };
+        total([a, b].concat(), beyond)
     }
 }
 
@@ -274,20 +300,23 @@ impl Mul for Laurent {
         if self.is_zero() || other.is_zero() {
             return Laurent::Constant(Ball::ZERO);
         }
-        let (Some((a, beyond_a)), Some((b, beyond_b))) = (self.parts(), other.parts()) else {
+        match (&self, &other) {
+            (Laurent::Constant(factor), series) | (series, Laurent::Constant(factor)) => return series.scaled(*factor),
+            _ => {}
+        }
+        let (mut one, mut two) = (None, None);
+        let (Some((a, beyond_a)), Some((b, beyond_b))) = (self.view(&mut one), other.view(&mut two)) else {
             return Laurent::Unknown;
         };
         let left_out = |terms: &[Term], rest: Size, others: Size| {
             let size = terms.first().map_or(rest, |term| term.size);
             if others == Size::NOTHING { others } else { size.times(others) }
         };
-        let (x, y) = (left_out(&a, beyond_a, beyond_b), left_out(&b, beyond_b, beyond_a));
-        let mut total = Long { terms: Vec::new(), beyond: if x.below(y) { y } else { x } }.short();
-        for term in &a {
-            let times = |by: &Term| Term { size: term.size.times(by.size), factor: term.factor * by.factor };
-            total = total + Long { terms: b.iter().map(times).collect(), beyond: Size::NOTHING }.short();
-        }
-        total
+        let (x, y) = (left_out(a, beyond_a, beyond_b), left_out(b, beyond_b, beyond_a));
+        let beyond = if x.below(y) { y } else { x };
+        let times = |x: &Term, y: &Term| Term { size: x.size.times(y.size), factor: x.factor * y.factor };
+        let products = a.iter().flat_map(|x| b.iter().map(move |y| times(x, y)));
+        total(products.filter(|term| beyond.below(term.size)).collect(), beyond)
     }
 }
 

@@ -63,7 +63,7 @@ pub struct Naming<R> {
     /// The kind.
     pub kind: Kind,
     /// The level, where the kind has one or the tensor remembers one.
-    pub level: Option<Level<R>>,
+    pub level: Option<Arc<Level<R>>>,
     /// The rule that names it is written in VE coordinates: there alpha is 1 and sigma is rho.
     pub ve: bool,
     /// Where it is named.

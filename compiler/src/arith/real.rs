@@ -36,6 +36,9 @@ pub enum Function {
 pub trait Real:
     Clone + Debug + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
+    /// How often the parts of an integral are halved at most.
+    const SPLITS: u32 = 14;
+
     /// A plain number.
     fn from_f64(value: f64) -> Self;
 

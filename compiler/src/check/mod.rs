@@ -125,6 +125,13 @@ impl<'l> Checker<'l> {
         self.lib.diagnostics.iter().chain(&self.diagnostics).any(Diagnostic::is_error)
     }
 
+    /// Whether nothing found so far, in a file or in those that it uses, forbids to run its items.
+    pub fn is_sound(&self, unit: UnitId) -> bool {
+        let files = self.lib.reach(unit);
+        let mut all = self.lib.diagnostics.iter().chain(&self.diagnostics);
+        !all.any(|found| found.is_error() && files.contains(&found.primary.span.file))
+    }
+
     /// Checks what a reference points at, once. `used` is where it is named.
     pub(crate) fn reference(&mut self, target: ItemRef, used: Option<Span>) -> Option<Checked> {
         match self.progress.get(&target) {

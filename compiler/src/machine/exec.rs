@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use samp_lang::diag::{Code, Diagnostic};
 use samp_lang::source::Span;
+use smallvec::SmallVec;
 
 use super::value::{ItemValue, Tensor, Value};
 use super::{MAX_DEPTH, Machine, Result, internal};
@@ -11,6 +12,9 @@ use crate::arith::{Arith, Keep, Naming, Real};
 use crate::hir::{Coordinate, Position, Reduce};
 use crate::ir::program::{Block, Func, Inst, Op, Value as Reg};
 use crate::types::Kind;
+
+/// Operands of an instruction.
+type Args<A> = SmallVec<[Value<A>; 3]>;
 
 /// Values of a running function.
 pub(super) struct Frame<A: Arith> {
@@ -35,7 +39,12 @@ enum Flow<A: Arith> {
 
 impl<'p, A: Arith> Machine<'p, A> {
     /// Calls a function of the program.
-    pub(super) fn call(&mut self, func: Func, args: Vec<Value<A>>, span: Span) -> Result<Value<A>> {
+    pub(super) fn call(
+        &mut self,
+        func: Func,
+        args: impl IntoIterator<Item = Value<A>>,
+        span: Span,
+    ) -> Result<Value<A>> {
         if self.depth >= MAX_DEPTH {
             let found = Diagnostic::new(Code::E0106, span, "calls nest too deep here");
             return Err(Box::new(found.help("an item must not lead back to itself")));
@@ -43,16 +52,16 @@ impl<'p, A: Arith> Machine<'p, A> {
         self.depth += 1;
         let program = self.program;
         let function = &program.funcs[func];
-        let mut frame = Frame { values: vec![Value::None; function.values.len()] };
+        let mut frame = Frame { values: self.spare.pop().unwrap_or_default() };
+        frame.values.resize(function.values.len(), Value::None);
         for (param, arg) in function.params.iter().zip(args) {
             frame.set(*param, arg);
         }
-        let flow = self.block(&mut frame, &function.body);
+        let worth = self.worth(&mut frame, &function.body);
         self.depth -= 1;
-        match flow? {
-            Flow::Return(value) => Ok(value),
-            Flow::Next => Ok(function.body.result.map_or(Value::None, |result| frame.get(result).clone())),
-        }
+        frame.values.clear();
+        self.spare.push(frame.values);
+        worth
     }
 
     /// Calls a function value.
@@ -116,7 +125,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 self.define(frame, inst, value);
             }
             _ => {
-                let args: Vec<Value<A>> = inst.args.iter().map(|arg| frame.get(*arg).clone()).collect();
+                let args = inst.args.iter().map(|arg| frame.get(*arg).clone()).collect();
                 let value = self.simple(&inst.op, args, span)?;
                 self.define(frame, inst, value);
             }
@@ -169,7 +178,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Flow::Next)
     }
 
-    fn simple(&mut self, op: &Op, args: Vec<Value<A>>, span: Span) -> Result<Value<A>> {
+    fn simple(&mut self, op: &Op, args: Args<A>, span: Span) -> Result<Value<A>> {
         Ok(match op {
             Op::Int(value) => Value::Int(*value),
             Op::Real(value) => Value::Real(A::Real::from_f64(*value)),
@@ -193,7 +202,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             }
             Op::List => {
                 self.spend(args.len() as u64, span)?;
-                Value::List(Arc::new(args))
+                Value::List(Arc::new(args.into_vec()))
             }
             Op::Range { closed } => self.range(&args, *closed, span)?,
             Op::Table => {
@@ -218,7 +227,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 collected.extend(args);
                 Value::None
             }
-            Op::Tableau { low, order } => self.tableau(args, *low, *order, span)?,
+            Op::Tableau { low, order } => self.tableau(args.into_vec(), *low, *order, span)?,
             Op::Field(field) => self.field(&args[0], *field, span)?,
             Op::Call(func) => {
                 let outer = self.called;
@@ -235,7 +244,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 self.consts.insert(*func, value.clone());
                 value
             }
-            Op::Closure(func) => Value::Closure(Arc::new((*func, args))),
+            Op::Closure(func) => Value::Closure(Arc::new((*func, args.into_vec()))),
             Op::Apply => {
                 let mut args = args.into_iter();
                 let function = args.next().unwrap_or(Value::None);
@@ -272,7 +281,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             }
             Op::OpenSchedule(code) => {
                 let name = self.opening.clone();
-                Value::Schedule(Arc::new(self.open_schedule(code, args, &name, span)?))
+                Value::Schedule(Arc::new(self.open_schedule(code, args.into_vec(), &name, span)?))
             }
             Op::Step { given } => self.nested_step(&args, *given, span)?,
             Op::Forget => {
@@ -484,7 +493,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     pub(super) fn naming(&self, tensor: &Tensor<A>, span: Span) -> Naming<A::Real> {
-        Naming { kind: tensor.kind, level: tensor.level.as_deref().cloned(), ve: self.at.ve, span, call: self.called }
+        Naming { kind: tensor.kind, level: tensor.level.clone(), ve: self.at.ve, span, call: self.called }
     }
 
     pub(super) fn no_level(&self, span: Span) -> Box<Diagnostic> {

@@ -21,8 +21,6 @@ const GAUSS: [(f64, f64); 4] = [
 const COARSE: [(f64, f64); 2] =
     [(0.339_981_043_584_856_3, 0.652_145_154_862_546_1), (0.861_136_311_594_052_6, 0.347_854_845_137_453_9)];
 
-const MAX_SPLITS: u32 = 14;
-
 /// The integral of a smooth function: the Gauss-Legendre rule, on halves until it agrees with itself.
 pub(super) fn integrate<'p, A: Arith>(
     machine: &mut Machine<'p, A>,
@@ -37,7 +35,7 @@ pub(super) fn integrate<'p, A: Arith>(
     let value = if (whole.value.to_f64() - coarse.value.to_f64()).abs() <= 1e-14 * whole.size {
         whole.value
     } else {
-        refine(machine, f, Stretch { low, high, whole, off: f64::INFINITY }, MAX_SPLITS)?
+        refine(machine, f, Stretch { low, high, whole, off: f64::INFINITY }, A::Real::SPLITS)?
     };
     if !value.to_f64().is_finite() {
         let found = Diagnostic::new(Code::E0504, span, "this integral is not finite");

@@ -68,6 +68,8 @@ pub struct Machine<'p, A: Arith> {
     pub(crate) stand_in: Option<f64>,
     next_id: u32,
     collected: Vec<Vec<Value<A>>>,
+    /// Room for the values of functions, used again.
+    spare: Vec<Vec<Value<A>>>,
     /// The schedule that is being opened, for messages.
     opening: Arc<str>,
     /// Where the options that are being looked at were given.
@@ -203,6 +205,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             stand_in: Some(0.5),
             next_id: 0,
             collected: Vec::new(),
+            spare: Vec::new(),
             opening: Arc::from(""),
             binding: None,
             called: None,

@@ -243,9 +243,12 @@ fn approximate(forms: &Forms<'_, '_>, subject: Subject<'_>) -> Outcome {
     let span = subject.hir.items[subject.id].span;
     let mut slowest = f64::INFINITY;
     let mut why = None;
-    for options in forms.draws(subject.hir, subject.id) {
+    let families = subject.families();
+    for (at, options) in forms.draws(subject.hir, subject.id).into_iter().enumerate() {
         let mut drew = false;
-        for family in subject.families() {
+        // The defaults are run on every family, other options on one in turn.
+        let turn = |turn: usize| at == 0 || at % families.len() == turn;
+        for family in families.iter().copied().enumerate().filter(|(k, _)| turn(*k)).map(|(_, family)| family) {
             let mut errors = Vec::new();
             for steps in [8, 16, 32, 64] {
                 let course = Course::of_point(family, refined(family, steps));
