@@ -44,6 +44,9 @@ pub struct Case {
     pub guidance: Option<String>,
     pub coordinate: Coordinate,
     pub levels: Vec<Level>,
+    /// Whether the run finds its own steps between the first and the last of `levels`.
+    #[serde(default)]
+    pub adaptive: bool,
     pub denoiser: Denoiser,
     pub scale: f64,
     pub noise: Option<Vec<usize>>,

@@ -19,6 +19,8 @@ def factor(case, a, s, answer):
     """k, where the network returns `answer` times its input."""
     cosine = case["sampler"] == "CosineDPMSolverMultistepScheduler"
     kind = case.option("prediction_type", "v_prediction" if cosine else case.get("prediction_type", "epsilon"))
+    if case["sampler"] == "IPNDMScheduler":
+        kind = "v_prediction"
     if case["sampler"] in EDM:
         data = case.option("sigma_data", 1.0 if cosine else 0.5)
         total = s * s + data * data

@@ -37,13 +37,17 @@ pub fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
     if let Some(guidance) = &case.guidance {
         pipeline = pipeline.guidance(&**guidance);
     }
+    pipeline = match case.adaptive {
+        true => pipeline.grid("ends"),
+        false => {
+            pipeline.grid("uniform").levels(GivenLevels { coordinate, levels: case.levels.iter().map(level).collect() })
+        }
+    };
     pipeline
         .schedule(&*case.schedule)
-        .grid("uniform")
         .model(how.model)
         .sampler(&*case.sampler)
         .steps(case.levels.len() - 1)
-        .levels(GivenLevels { coordinate, levels: case.levels.iter().map(level).collect() })
         .dtype(how.dtype)
         .engine(how.engine)
         .compile()

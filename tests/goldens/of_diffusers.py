@@ -1,21 +1,9 @@
 """What the rules of diffusers schedulers share."""
 from reference import LeftOut, expression, draws, run, shorten, without_last, first_order, ZERO_STEP
 
-CLIPS = "clips or thresholds the data prediction"
 NOT_NEXT = "a step's target (t - 1000 div n) is not the level of the next step"
 EPS_SDE_END = "ends the noise-prediction SDE solver with a step of first order"
 SDE_3 = "has the wrong sign in the third-order term of the SDE form: its variance grows with the number of steps"
-
-
-def usual(case):
-    """What every diffusers rule refuses."""
-    if case.option("clip_sample", CLIP_BY_DEFAULT.get(case["sampler"], False)) or case.option("thresholding", False) \
-            or case.option("clip_denoised", False):
-        raise LeftOut(CLIPS)
-
-
-CLIP_BY_DEFAULT = {"DDIMScheduler": True, "DDIMParallelScheduler": True, "DDPMScheduler": True,
-                   "UnCLIPScheduler": True, "CogVideoXDDIMScheduler": True}
 
 
 def table(case, kind="linear", first=1e-4, last=0.02):
@@ -75,7 +63,6 @@ def strided(case, times, sampler):
 
 def two_stage(name):
     def rule(case):
-        usual(case)
         levels, cut = shorten(sigmas_of(case, stages=2))
         return run(case, name, "edm", "rho", levels, stages=2,
                    **without_last(levels, cut))
@@ -101,9 +88,11 @@ def multistep(case, schedule, coordinate, algorithm):
     if sde and order == 3:
         raise LeftOut(SDE_3)
     if algorithm == "sde-dpmsolver":
-        if not cut and (order == 2 and len(case.tensor("timesteps")) < 15 or levels[-1] == 0):
+        if not cut and levels[-1] == 0:
             raise LeftOut(EPS_SDE_END)
-        options = {**({"points": 1} if order == 1 else {}), **({"form": form} if form != "midpoint" else {})}
+        few = not cut and order == 2 and len(case.tensor("timesteps")) < 15
+        options = {**({"points": 1} if order == 1 else {}), **({"form": form} if form != "midpoint" else {}),
+                   **({"taper": True} if few else {})}
         return run(case, expression("dpm_solver_sde", **options), schedule, coordinate, levels, noise=draws(steps),
                    **without_last(levels, cut))
     few = case.option("lower_order_final", True) and len(case.tensor("timesteps")) < 15

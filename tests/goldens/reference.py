@@ -105,12 +105,14 @@ def draws(count):
 
 
 def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, upto=None, rows=None, final=True,
-        partial=None, scale=None, boundary=None):
+        partial=None, scale=None, boundary=None, guided=True, adaptive=False):
     """The record of a run.
 
     `stages`: trajectory rows per step in the golden file. `upto`: the last step index that is compared, where this is
     not the end of the run. `rows`: the pairs, if not the regular ones. `noise`: reference draws, one per `noise()`.
-    `boundary`: for each call, what the reference makes of the sample and the prediction: skip x + out D.
+    `boundary`: for each call, what the reference makes of the sample and the prediction: skip x + out D. `guided`:
+    whether what the reference does to the data prediction is in the pipeline's guidance, and not in `sampler`.
+    `adaptive`: whether the run finds its own steps between the two levels.
     """
     levels = list(levels)
     steps = len(levels) - 1
@@ -125,8 +127,9 @@ def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, up
     if partial and upto is not None and upto < 1:
         raise LeftOut(partial)
     return {
-        "id": case["id"], "sampler": sampler, "schedule": schedule, **guidance(case),
-        "coordinate": coordinate, "levels": levels,
+        "id": case["id"], "sampler": sampler, "schedule": schedule,
+        **({"guidance": guidance(case)} if guided and guidance(case) else {}),
+        "coordinate": coordinate, "levels": levels, **({"adaptive": True} if adaptive else {}),
         "denoiser": denoiser(case, boundary),
         "scale": float(case["x_init_scale"] if scale is None else scale),
         "noise": noise, "rows": rows, "final": final,
@@ -136,9 +139,31 @@ def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, up
     }
 
 
+CLIP_BY_DEFAULT = {"DDIMScheduler", "DDIMParallelScheduler", "DDPMScheduler", "UnCLIPScheduler",
+                   "CogVideoXDDIMScheduler"}
+
+
 def guidance(case):
-    """The guidance of a run with two branches."""
-    return {"guidance": f"cfg(scale = {case['cfg']['scale']})"} if case.get("cfg") else {}
+    """The guidance of a run: of two branches, or one that keeps the data prediction inside a range."""
+    if case.get("cfg"):
+        return f"cfg(scale = {case['cfg']['scale']})"
+    inside = clipping(case)
+    if not inside:
+        return None
+    return expression("clip", **inside) if "low" in inside else expression("dynamic_threshold", base="plain", **inside)
+
+
+def clipping(case):
+    """Options of the guidance `clip` or `dynamic_threshold`, where a diffusers scheduler does that."""
+    if "config" not in case:
+        return {}
+    if case.option("thresholding"):
+        return {"share": case.option("dynamic_thresholding_ratio", 0.995),
+                "largest": case.option("sample_max_value", 1.0)}
+    if case.option("clip_sample", case["sampler"] in CLIP_BY_DEFAULT) or case.option("clip_denoised"):
+        bound = case.option("clip_sample_range", 1.0)
+        return {"low": -bound, "high": bound}
+    return {}
 
 
 def denoiser(case, boundary):

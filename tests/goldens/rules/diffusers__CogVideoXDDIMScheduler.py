@@ -1,10 +1,11 @@
 """diffusers CogVideoXDDIMScheduler."""
-from of_diffusers import usual, times_of, called, same_stride
-from reference import run
+from of_diffusers import called, is_same_stride, strided, times_of
+from reference import expression, run
 
 
 def rule(case):
-    usual(case)
     times = times_of(case, "clean")
-    same_stride(case, times)
-    return run(case, "ddim", "scaled_linear", "rho", called(case, 0.0))
+    if is_same_stride(case, times):
+        return run(case, "ddim", "scaled_linear", "rho", called(case, 0.0))
+    schedule = expression("snr_shift", base="scaled_linear", k=case.option("snr_shift_scale", 3.0))
+    return run(case, strided(case, times, "ddim"), schedule, "time", times)

@@ -1,12 +1,11 @@
 """diffusers DDPMScheduler."""
-from of_diffusers import usual, table, times_of
+from of_diffusers import table, times_of
 from reference import LeftOut, expression, draws, run
 
 LARGE_LAST = "adds the larger variance at the last step too"
 
 
 def rule(case):
-    usual(case)
     times = times_of(case, "clean")
     kind = case.option("variance_type", "fixed_small_log" if case["sampler"] == "UnCLIPScheduler" else "fixed_small")
     large = kind == "fixed_large"

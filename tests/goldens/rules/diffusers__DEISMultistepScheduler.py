@@ -1,10 +1,9 @@
 """diffusers DEISMultistepScheduler."""
-from of_diffusers import dpm_schedule, sigmas_of, usual, without_two
+from of_diffusers import dpm_schedule, sigmas_of, without_two
 from reference import expression, run, first_order, shorten
 
 
 def rule(case):
-    usual(case)
     order = case.option("solver_order", 2)
     if order == 1:
         return first_order(case, *dpm_schedule(case), sigmas_of(case))

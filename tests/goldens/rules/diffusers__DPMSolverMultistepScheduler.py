@@ -1,7 +1,6 @@
 """diffusers DPMSolverMultistepScheduler."""
-from of_diffusers import usual, dpm_schedule, multistep
+from of_diffusers import dpm_schedule, multistep
 
 
 def rule(case):
-    usual(case)
     return multistep(case, *dpm_schedule(case), case.option("algorithm_type", "dpmsolver++"))

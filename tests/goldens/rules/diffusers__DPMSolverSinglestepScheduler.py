@@ -1,5 +1,5 @@
 """diffusers DPMSolverSinglestepScheduler: every call of `step` is a step of `singlestep`."""
-from of_diffusers import usual, sigmas_of, dpm_schedule
+from of_diffusers import sigmas_of, dpm_schedule
 from reference import LeftOut, expression, draws, run, first_order, shorten, without_last
 
 SINGLE_SDE = "the singlestep SDE solver is not in the library"
@@ -7,7 +7,6 @@ SHIFTED = "starts inside its schedule, and within a block"
 
 
 def rule(case):
-    usual(case)
     order, algorithm = case.option("solver_order", 2), case.option("algorithm_type", "dpmsolver++")
     schedule, coordinate = dpm_schedule(case)
     levels = sigmas_of(case)

@@ -1,7 +1,6 @@
 """diffusers EDMDPMSolverMultistepScheduler."""
-from of_diffusers import usual, multistep
+from of_diffusers import multistep
 
 
 def rule(case):
-    usual(case)
     return multistep(case, "edm", "rho", case.option("algorithm_type", "dpmsolver++"))

@@ -1,9 +1,8 @@
 """diffusers EulerAncestralDiscreteScheduler."""
-from of_diffusers import usual, sigmas_of
+from of_diffusers import sigmas_of
 from reference import draws, run
 
 
 def rule(case):
-    usual(case)
     levels = sigmas_of(case)
     return run(case, "euler_ancestral", "edm", "rho", levels, noise=draws(len(levels) - 1))

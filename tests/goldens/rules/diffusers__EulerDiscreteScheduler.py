@@ -1,12 +1,11 @@
 """diffusers EulerDiscreteScheduler and EDMEulerScheduler."""
 import math
 
-from of_diffusers import usual, sigmas_of
+from of_diffusers import sigmas_of
 from reference import draws, expression, first_order, run
 
 
 def rule(case):
-    usual(case)
     churn, levels = case.option("s_churn", 0.0), sigmas_of(case)
     if not churn:
         return first_order(case, "edm", "rho", levels, "euler")

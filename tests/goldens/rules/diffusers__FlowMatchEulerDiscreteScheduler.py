@@ -1,12 +1,11 @@
 """diffusers FlowMatchEulerDiscreteScheduler."""
-from of_diffusers import usual, sigmas_of
+from of_diffusers import sigmas_of
 from reference import LeftOut, draws, flow_first_order, run
 
 INVERTED = "starts at clean, where the noise prediction is undefined"
 
 
 def rule(case):
-    usual(case)
     levels = sigmas_of(case)
     if case.option("stochastic_sampling"):
         return run(case, "lcm", "flow", "sigma", levels, noise=draws(len(levels) - 1))

@@ -1,10 +1,9 @@
 """diffusers LTXEulerAncestralRFScheduler."""
-from of_diffusers import usual, sigmas_of
+from of_diffusers import sigmas_of
 from reference import draws, expression, flow_first_order, run
 
 
 def rule(case):
-    usual(case)
     eta, levels = case.option("eta", 1.0), sigmas_of(case)
     if not eta:
         return flow_first_order(case, levels)

@@ -1,10 +1,9 @@
 """diffusers PNDMScheduler. With Runge-Kutta steps the first three take four calls each; without, the first takes two."""
-from of_diffusers import table, usual, same_stride
+from of_diffusers import table, same_stride
 from reference import expression, run, shorten, without_last
 
 
 def rule(case):
-    usual(case)
     times = [int(t) for t in case.floats("timesteps")]
     if case.option("skip_prk_steps", False):
         start, times = "heun", times[:1] + times[2:]

@@ -1,10 +1,9 @@
 """diffusers TCDScheduler; its option `eta` is gamma."""
-from of_diffusers import usual, table, times_of
+from of_diffusers import table, times_of
 from reference import draws, expression, run, shorten, without_last
 
 
 def rule(case):
-    usual(case)
     gamma = case.option("eta", 0.3)
     times, cut = shorten(times_of(case, 0))
     steps = len(times) - 1

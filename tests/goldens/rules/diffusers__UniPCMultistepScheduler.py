@@ -1,10 +1,9 @@
 """diffusers UniPCMultistepScheduler."""
-from of_diffusers import usual, sigmas_of, dpm_schedule
+from of_diffusers import sigmas_of, dpm_schedule
 from reference import unipc_run
 
 
 def rule(case):
-    usual(case)
     options = {} if case.option("predict_x0", True) else {"predict": "noise"}
     if case.option("disable_corrector"):
         options["skip"] = case.option("disable_corrector")
