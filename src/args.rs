@@ -95,7 +95,7 @@ pub struct SlotArgs {
     /// The number of steps
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub steps: Option<i64>,
-    /// An option, such as `sampler.eta=0.5`; without a slot one of the pipeline
+    /// An option, such as `sampler.eta=0.5`, or `sampler.r=@FILE`; without a slot one of the pipeline
     #[arg(long = "set", value_name = "ITEM.OPTION=VALUE")]
     pub sets: Vec<String>,
 }

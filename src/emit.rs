@@ -92,14 +92,7 @@ fn of_run(args: &EmitArgs) -> Result<String, Failed> {
 /// A pipeline as it is, or a sampler with a pipeline around it.
 fn compiled(name: &str, slots: &SlotArgs) -> Result<Compiled, Failed> {
     let loader = |path: &str| samp_runtime::read_text(path);
-    let mut sets = Vec::new();
-    for set in &slots.sets {
-        let Some((option, value)) = set.split_once('=') else {
-            return Err(Failed::Usage(format!("`--set {set}` sets nothing; write `--set sampler.eta=0.5`")));
-        };
-        sets.push((option.to_owned(), value.to_owned()));
-    }
-    let mut request = Request { pipeline: None, slots: request::given(slots), sets };
+    let mut request = Request { pipeline: None, slots: request::given(slots), sets: request::sets(slots)? };
     if is_pipeline(name, &loader)? {
         request.pipeline = Some(name.to_owned());
     } else {

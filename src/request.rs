@@ -11,13 +11,25 @@ pub fn fill(mut pipeline: Pipeline, slots: &SlotArgs) -> Result<Pipeline, Failed
     for (slot, value) in given(slots) {
         pipeline = pipeline.slot(slot, value);
     }
-    for set in &slots.sets {
+    for (option, value) in sets(slots)? {
+        pipeline = pipeline.set(option, value);
+    }
+    Ok(pipeline)
+}
+
+/// Options that flags set; `@FILE` stands for what is in a file, such as numbers that were learned.
+pub fn sets(slots: &SlotArgs) -> Result<Vec<(String, String)>, Failed> {
+    let set = |set: &String| {
         let Some((option, value)) = set.split_once('=') else {
             return Err(Failed::Usage(format!("`--set {set}` sets nothing; write `--set sampler.eta=0.5`")));
         };
-        pipeline = pipeline.set(option.trim(), value.trim());
-    }
-    Ok(pipeline)
+        let value = match value.trim().strip_prefix('@') {
+            Some(path) => samp_runtime::read_text(path).map_err(|why| Failed::Found(format!("{path}: {why}")))?,
+            None => value.to_owned(),
+        };
+        Ok((option.trim().to_owned(), value.trim().to_owned()))
+    };
+    slots.sets.iter().map(set).collect()
 }
 
 /// Slots that flags fill.

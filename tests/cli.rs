@@ -561,6 +561,13 @@ mod emitting {
             .fails(1, "`eta` is 2, which lies outside [0, 1]");
         desk.run(&["emit", "ddim", "--stage", "plan", "--set", "sampler.eta"])
             .fails(2, "`--set sampler.eta` sets nothing");
+        desk.write("learned.json", "[0.4, 0.5, 0.6]\n");
+        let args = ["emit", "amed", "--stage", "plan", "--steps", "3", "--set", "sampler.r=@learned.json"];
+        assert_eq!(
+            desk.run(&args).well().out,
+            desk.run(&[&args[..7], &["sampler.r=[0.4, 0.5, 0.6]"]].concat()).well().out
+        );
+        desk.run(&["emit", "ddim", "--stage", "plan", "--set", "sampler.eta=@nothing"]).fails(1, "nothing: ");
         desk.write("broken.samp", "sampler broken {\n");
         for stage in ["ast", "hir", "program", "plan"] {
             desk.run(&["emit", "broken.samp", "--stage", stage]).fails(1, "error[E0002]");

@@ -234,6 +234,42 @@ fn compiled_kernels_follow_the_reference_in_f64() {
     all_within(1e-11, &cases(), Dtype::F64, Engine::best());
 }
 
+/// AMED-Solver by hand, in the coordinates of its paper. Zhou et al. 2023, arXiv:2312.00094, eq. 10.
+#[test]
+fn learned_numbers_are_those_of_their_step() {
+    const RHO: [f64; 4] = [8.0, 2.5, 0.7, 0.1];
+    const LEARNED: [(f64, f64, f64); 3] = [(0.4, 1.1, 0.9), (0.55, 0.95, 1.05), (0.5, 1.0, 1.2)];
+    let list = |of: fn((f64, f64, f64)) -> f64| format!("{:?}", LEARNED.map(of));
+    let [r, c, a] = [list(|k| k.0), list(|k| k.1), list(|k| k.2)];
+    let pipeline = || {
+        let levels = GivenLevels { coordinate: Coordinate::Rho, levels: RHO.map(GivenLevel::At).to_vec() };
+        let pipeline = Pipeline::new().schedule("edm").grid("karras").model("x0").sampler("amed").steps(3);
+        pipeline.levels(levels).dtype(Dtype::F64)
+    };
+    let compiled = pipeline().set("sampler.r", &r).set("sampler.c", &c).set("sampler.a", &a).compile();
+    let compiled = compiled.unwrap_or_else(|error| panic!("{error}"));
+    let start = [4.0, -9.0, 0.5, 2.0, 7.0, -1.0];
+    let found = samples(&compiled, &start, LAW, RunOptions::default());
+    let eps = |x: f64, told: f64| (x - LAW.denoised(x, 1.0, told)) / told;
+    for (k, mut x) in start.into_iter().enumerate() {
+        for (step, (r, c, a)) in LEARNED.into_iter().enumerate() {
+            let (s, t) = (RHO[step], RHO[step + 1]);
+            let m = t.powf(r) * s.powf(1.0 - r);
+            let y = x + (m - s) * eps(x, s);
+            x += c * (t - s) * eps(y, a * m);
+            assert!((found[step][k] - x).abs() < 1e-11 * x.abs().max(1.0), "{} is not {x}", found[step][k]);
+        }
+    }
+    let refused = |option: &str, value: &str| match pipeline().set(option, value).compile() {
+        Ok(_) => panic!("{option} = {value} is refused"),
+        Err(error) => error.to_string(),
+    };
+    let said = refused("sampler.r", "[0.5, 0.5]");
+    assert!(said.contains("E0304") && said.contains("expected a list of 3 for `r`, found one of 2"), "{said}");
+    let said = refused("sampler.c", "[1, 2, 1]");
+    assert!(said.contains("E0304") && said.contains("`c` is 2, which lies outside (0, 2)"), "{said}");
+}
+
 /// On a point of data unadjusted Langevin steps of this length widen the noise by `1 + 4 snr^4`: `(1 - 2 snr^2)^2 + 4
 /// snr^2`. Song et al. 2021, arXiv:2011.13456, Algorithms 4 and 5.
 #[test]

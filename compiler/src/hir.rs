@@ -118,6 +118,8 @@ pub struct Opt {
     pub bounds: Option<Bounds>,
     /// The value it has when none is given.
     pub default: Option<Expr>,
+    /// How many numbers it holds, where it is learned as a list.
+    pub entries: Option<Expr>,
     /// It is a deliberate factor on noise, which proofs take as 1.
     pub inflation: bool,
 }

@@ -27,14 +27,10 @@ impl Checker<'_> {
             }
         }
         // Options are bound once, outside of any step: what they may read is what a grid may.
-        let outer = match scope.place {
-            Place::Sampler | Place::Guidance | Place::Model => Some(std::mem::replace(&mut scope.place, Place::Grid)),
-            _ => None,
-        };
+        let inner = scope.place.options();
+        let outer = std::mem::replace(&mut scope.place, inner);
         let options = params.iter().map(|param| self.option(scope, param, rate).0).collect();
-        if let Some(outer) = outer {
-            scope.place = outer;
-        }
+        scope.place = outer;
         options
     }
 
@@ -64,7 +60,7 @@ impl Checker<'_> {
         let rate = if matches!(ty, Ty::Tensor(_)) { Rate::Elem } else { rate };
         let inflation = ty == Ty::Real && param.ty.as_ref().is_some_and(is_inflation);
         let local = self.declare(scope, &param.name, ty, rate, Role::Value);
-        (Opt { local, doc: param.doc.join(" ").trim().to_owned(), bounds, default, inflation }, level)
+        (Opt { local, doc: param.doc.join(" ").trim().to_owned(), bounds, default, entries: None, inflation }, level)
     }
 
     pub(crate) fn check_schedule(&mut self, unit: UnitId, doc: &str, item: &ast::Schedule) -> Option<ItemId> {

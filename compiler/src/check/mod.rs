@@ -200,14 +200,6 @@ impl<'l> Checker<'l> {
     pub(crate) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
         self.diagnostics.push(Diagnostic::new(code, span, message));
     }
-
-    pub(crate) fn unsupported(&mut self, span: Span, what: &str) {
-        let message = format!("{what} are not supported yet");
-        self.report(
-            Diagnostic::new(Code::E0004, span, message)
-                .help("the grammar has it already; a later version gives it a meaning"),
-        );
-    }
 }
 
 /// The names of a list, for messages: `a`, `b` or `c`.

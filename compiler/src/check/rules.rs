@@ -7,7 +7,7 @@ use samp_lang::diag::{Code, Diagnostic};
 
 use super::scope::{Place, Returned, Role, Scope};
 use super::{Checker, did_you_mean};
-use crate::hir::{Claim, Family, History, ItemBody, ItemId, Rules, State, Stmt, StmtKind};
+use crate::hir::{Claim, Family, History, ItemBody, ItemId, Opt, Rules, State, Stmt, StmtKind};
 use crate::library::UnitId;
 use crate::rate::Rate;
 use crate::types::{ItemSort, Kind, Ty};
@@ -15,7 +15,12 @@ use crate::types::{ItemSort, Kind, Ty};
 impl Checker<'_> {
     pub(crate) fn check_rules(&mut self, unit: UnitId, doc: &str, sort: ItemSort, item: &ast::Rules) -> Option<ItemId> {
         let mut scope = Scope::new(unit, Checker::place_of_rule(sort, &item.members));
-        let options = self.options(&mut scope, &item.params, Rate::Plan);
+        let mut options = self.options(&mut scope, &item.params, Rate::Plan);
+        if sort == ItemSort::Sampler {
+            for member in &item.members {
+                options.extend(self.learned(&mut scope, member));
+            }
+        }
         let of_options = scope.names.clone();
         let ve = self.coordinates(item.coordinates.as_ref());
         let mut rule: Option<&ast::Rule> = None;
@@ -194,10 +199,7 @@ impl Checker<'_> {
             // These belong together, and know every other member.
             MemberKind::Control { .. } | MemberKind::Adaptive { .. } if sampler => {}
             MemberKind::View { name, kind } if sort != ItemSort::Guidance => self.view(scope, sort, rules, name, kind),
-            MemberKind::Learn { name, .. } if sampler => {
-                self.unsupported(span, "learned scalars");
-                self.stand_in(scope, name);
-            }
+            MemberKind::Learn { .. } if sampler => {}
             other => {
                 let message = format!("a {sort} has no `{}`", member_word(other));
                 self.error(Code::E0203, span, message);
@@ -205,10 +207,47 @@ impl Checker<'_> {
         }
     }
 
-    /// A name whose declaration was refused: its uses are no further mistakes.
-    fn stand_in(&mut self, scope: &mut Scope, name: &ast::Name) {
-        let local = self.declare(scope, name, Ty::Error, Rate::Step, Role::Var);
-        scope.used.insert(local);
+    /// A learned scalar, or a list of them: an option that is declared after the others, and may read them.
+    ///
+    /// One number behind `=` stands for every entry of a list.
+    fn learned(&mut self, scope: &mut Scope, member: &ast::Member) -> Option<Opt> {
+        let MemberKind::Learn { name, ty, init } = &member.kind else { return None };
+        let extents = match &ty.kind {
+            ast::TypeKind::Plain { kind, extents, .. } if &*kind.name.text == "real" => &extents[..],
+            _ => &[None, None],
+        };
+        let ([] | [_]) = extents else {
+            let found = Diagnostic::new(Code::E0301, ty.span, "what is learned is a `real` or a list of them");
+            self.report(found.help("write `learn r: real = 0.5`, or `learn r: real[n] = 0.5` for one a step"));
+            let local = self.declare(scope, name, Ty::Error, Rate::Plan, Role::Value);
+            scope.used.insert(local);
+            return None;
+        };
+        let default = match extents {
+            [Some(entries)] if self.is_one_number(scope, init) => repeated(init, entries),
+            _ => init.clone(),
+        };
+        let (doc, name) = (member.doc.clone(), name.clone());
+        let param = ast::Param { doc, name, ty: Some(ty.clone()), default: Some(default) };
+        let mut option = self.options(scope, &[param], Rate::Plan).pop()?;
+        if let [Some(entries)] = extents {
+            let inner = scope.place.options();
+            let outer = std::mem::replace(&mut scope.place, inner);
+            option.entries = Some(self.int(scope, entries));
+            scope.place = outer;
+        }
+        Some(option)
+    }
+
+    /// Whether an expression is a number; its mistakes are found where it is used.
+    fn is_one_number(&mut self, scope: &mut Scope, init: &ast::Expr) -> bool {
+        let known = self.diagnostics.len();
+        let inner = scope.place.options();
+        let outer = std::mem::replace(&mut scope.place, inner);
+        let value = self.expr(scope, init, None);
+        scope.place = outer;
+        self.diagnostics.truncate(known);
+        value.ty.is_number()
     }
 
     /// A further output: in a model one that it gives, in a sampler one that it reads.
@@ -268,6 +307,23 @@ impl Checker<'_> {
         let local = self.declare(scope, name, Ty::Tensor(of).list(), Rate::Elem, Role::History);
         rules.histories.push(History { local, kind: of, depth });
     }
+}
+
+/// `[init for each of entries]`.
+fn repeated(init: &ast::Expr, entries: &ast::Expr) -> ast::Expr {
+    let span = init.span;
+    let zero = ast::Expr { span, kind: ast::ExprKind::Int(0) };
+    // No file can write this name.
+    let name = ast::Name { text: "_ entry".into(), span };
+    let range = ast::Range {
+        span,
+        low: Some(Box::new(zero)),
+        dots: ast::Dots::HalfOpen,
+        high: Some(Box::new(entries.clone())),
+    };
+    let clauses = vec![ast::Each { name, range }];
+    let list = ast::Comprehension { element: init.clone(), clauses, condition: None };
+    ast::Expr { span, kind: ast::ExprKind::Comprehension(Box::new(list)) }
 }
 
 fn level_name(rule: &ast::Rule) -> Arc<str> {

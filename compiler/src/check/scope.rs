@@ -58,6 +58,14 @@ impl Place {
         }
     }
 
+    /// Where the options of an item are bound.
+    pub(crate) fn options(self) -> Place {
+        match self {
+            Place::Sampler | Place::Guidance | Place::Model => Place::Grid,
+            other => other,
+        }
+    }
+
     pub(crate) fn has(self, position: Position) -> bool {
         match position {
             Position::First | Position::Last | Position::I => {

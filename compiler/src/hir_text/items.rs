@@ -54,7 +54,8 @@ impl Text<'_> {
     fn option(&self, word: &str, option: &Opt) -> String {
         let bounds = option.bounds.as_ref().map_or(String::new(), |bounds| format!(" in {}", self.bounds(bounds)));
         let default = option.default.as_ref().map_or(String::new(), |default| format!(" = {}", self.expr(default, 1)));
-        format!("{}{word} {}{bounds}{default}", doc(&option.doc, "  "), self.declared(option.local))
+        let entries = option.entries.as_ref().map_or(String::new(), |entries| format!("[{}]", self.expr(entries, 1)));
+        format!("{}{word} {}{entries}{bounds}{default}", doc(&option.doc, "  "), self.declared(option.local))
     }
 
     fn lets(&self, lets: &[Stmt]) -> impl Iterator<Item = String> {

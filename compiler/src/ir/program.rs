@@ -275,6 +275,11 @@ pub enum Op {
         /// An upper end is given, and whether it belongs to the range.
         high: Option<bool>,
     },
+    /// The first operand, a list of as many entries as the second says.
+    Sized {
+        /// The option.
+        option: Arc<str>,
+    },
     /// A function of the host; nothing where the host gives none.
     Host {
         /// Its name.
@@ -558,6 +563,7 @@ impl Op {
             Op::Apply => "apply",
             Op::Default => "default",
             Op::InRange { .. } => "in_range",
+            Op::Sized { .. } => "sized",
             Op::Item { .. } => "item",
             Op::RunGrid => "run_grid",
             Op::RunSchedule => "run_schedule",

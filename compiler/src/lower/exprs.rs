@@ -425,6 +425,10 @@ impl Lower<'_> {
             let block = b.block(|b| Some(self.expr(b, default)));
             value = b.emit(Op::Default, vec![given], vec![block], out, info.span);
         }
+        if let Some(entries) = &option.entries {
+            let args = vec![value, self.expr(b, entries)];
+            value = b.emit(Op::Sized { option: info.name.clone() }, args, vec![], out, info.span);
+        }
         if let Some(bounds) = &option.bounds {
             let mut args = vec![value];
             args.extend(bounds.low.iter().chain(&bounds.high).map(|(end, _)| self.expr(b, end)));

@@ -251,6 +251,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 self.apply(&function, args.collect(), span)?
             }
             Op::InRange { option, text, low, high } => self.in_range(&args, option, text, *low, *high, span)?,
+            Op::Sized { option } => self.sized(&args, option, span)?,
             Op::Item { item, given } => {
                 let mut args = args.into_iter();
                 let given =

@@ -447,6 +447,21 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
     }
 
+    /// A learned list, which must have as many entries as its type says.
+    pub(super) fn sized(&self, args: &[Value<A>], option: &Arc<str>, span: Span) -> Result<Value<A>> {
+        match args {
+            [Value::List(list), Value::Int(entries)] if i64::try_from(list.len()) == Ok(*entries) => {
+                Ok(args[0].clone())
+            }
+            [Value::List(list), Value::Int(entries)] => {
+                let message = format!("expected a list of {entries} for `{option}`, found one of {}", list.len());
+                let found = Diagnostic::new(Code::E0304, self.binding.unwrap_or(span), message);
+                Err(Box::new(found.also(span, "declared here").help("numbers are learned for one number of steps")))
+            }
+            _ => Err(internal(span, "entries of no list")),
+        }
+    }
+
     pub(super) fn in_range(
         &mut self,
         args: &[Value<A>],

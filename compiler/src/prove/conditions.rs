@@ -279,7 +279,8 @@ impl<'p> Bench<'p> {
                 base.push(if values.is_empty() { Value::None } else { values.remove(0) });
             }
             // Another sampler is tried only where none is the default; a deliberate factor changes nothing that is looked at.
-            let fixed = option.inflation || option.default.is_some() && matches!(ty, Ty::Item(_));
+            let fixed =
+                option.inflation || option.entries.is_some() || option.default.is_some() && matches!(ty, Ty::Item(_));
             if !fixed {
                 others.extend(values.into_iter().map(|value| (at, value)));
             }

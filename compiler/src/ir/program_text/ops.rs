@@ -44,6 +44,7 @@ pub(super) fn told(op: &Op) -> String {
         Op::InRange { option, text, low, high } => {
             format!(" {} {text:?} {} {}", name(option), some_end(*low), some_end(*high))
         }
+        Op::Sized { option } => format!(" {}", name(option)),
         Op::Item { item, given } => {
             let given: Vec<&str> = given.iter().map(|given| if *given { "given" } else { "_" }).collect();
             format!(" {item} [{}]", given.join(" "))
@@ -142,6 +143,7 @@ pub(super) fn op(word: &str, text: &mut Cursor) -> Result<Op, TextError> {
             let (option, range) = (text.name()?.into(), text.quoted()?.into());
             Op::InRange { option, text: range, low: read_some_end(text)?, high: read_some_end(text)? }
         }
+        "sized" => Op::Sized { option: text.name()?.into() },
         "item" => Op::Item { item: text.id("item")?, given: read_given(text)? },
         "run_grid" => Op::RunGrid,
         "run_schedule" => Op::RunSchedule,

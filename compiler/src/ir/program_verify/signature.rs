@@ -150,6 +150,7 @@ pub(super) fn signature(op: &Op) -> Signature {
             let ends = [(low.is_some(), Want::Number), (high.is_some(), Want::Number)];
             Signature { gives: Out::Same, ..value(&with(&[Want::Passed], &ends), Want::Any) }
         }
+        Op::Sized { .. } => Signature { gives: Out::Same, ..value(&[LIST, INT], LIST) },
         Op::Item { .. } => many(&[], ITEM),
         Op::Host { list, .. } => many(&[], if *list { LIST } else { REAL }),
         Op::Measure(measure) => value(&vec![ITEM; measure.arity()], Want::Only(Shape::from(&measure.ty()))),
