@@ -1,21 +1,38 @@
-//! The tables of samplers in `README.md` and `docs/samplers.md`: what `sampc list` proves, never what a hand wrote.
+//! The tables of samplers in `README.md` and `docs/samplers.md`, and the pages and pictures in `docs/samplers`: what
+//! `sampc` proves and measures, never what a hand wrote.
 //!
 //! `UPDATE_SAMPLERS=1 cargo test --release --test samplers` writes them again.
 
+#[allow(dead_code, reason = "pages need a part of it")]
+#[path = "../src/chart/mod.rs"]
+mod chart;
 mod common;
+#[path = "samplers/error.rs"]
+mod error;
+#[path = "samplers/page.rs"]
+mod page;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use std::fmt::Write;
 use std::process::Command;
+use std::sync::OnceLock;
 
+use error::{Run, Told};
+use page::{Page, name};
 use serde_json::Value;
 
 const START: &str = "<!-- samplers -->\n";
 const END: &str = "<!-- end -->";
 
-fn rows() -> Vec<Value> {
-    let done = Command::new(env!("CARGO_BIN_EXE_sampc")).args(["list", "samplers", "--format", "json"]).output();
-    let text = done.expect("the command runs").stdout;
-    serde_json::from_slice(&text).expect("the list is JSON")
+/// The samplers of the library with their facts, which are proved once.
+fn rows() -> &'static [Value] {
+    static ROWS: OnceLock<Vec<Value>> = OnceLock::new();
+    ROWS.get_or_init(|| {
+        let done = Command::new(env!("CARGO_BIN_EXE_sampc")).args(["list", "samplers", "--format", "json"]).output();
+        let text = done.expect("the command runs").stdout;
+        serde_json::from_slice(&text).expect("the list is JSON")
+    })
 }
 
 /// A number as it is, and `-` for nothing.
@@ -59,11 +76,10 @@ fn short(rows: &[Value]) -> String {
     let mut table = "| sampler | order | as run | evaluations a step | noise |\n|---|---|---|---|---|\n".to_owned();
     for row in rows {
         let facts = &row["facts"];
-        let evals = cell(&facts["evals"]["per_step"]);
+        let (name, evals) = (name(row), cell(&facts["evals"]["per_step"]));
         writeln!(
             table,
-            "| `{}` | {} | {} | {evals} | {} |",
-            cell(&row["name"]),
+            "| [`{name}`](docs/samplers/{name}.md) | {} | {} | {evals} | {} |",
             order(facts),
             as_run(facts),
             noise(facts)
@@ -75,13 +91,13 @@ fn short(rows: &[Value]) -> String {
 
 /// The whole of `docs/samplers.md`.
 fn long(rows: &[Value]) -> String {
-    let mut page = "# Samplers of the library\n\nEvery figure is proved or counted by running the sampler, as `sampc list` does; none is claimed. *Order* is that of the\nformula, *as run* what whole runs tend to, on smooth and on rough grids where these differ. *Buffers* are of the latent's\nsize, between steps and at the peak. This page is written and held by `tests/samplers.rs`.\n\n".to_owned();
+    let mut page = "# Samplers of the library\n\nEvery figure is proved or counted by running the sampler, as `sampc list` does; none is claimed. *Order* is that of the\nformula, *as run* what whole runs tend to, on smooth and on rough grids where these differ. *Buffers* are of the latent's\nsize, between steps and at the peak. Each has a page with its\nrule and its error. All of it is written and held by `tests/samplers.rs`.\n\n".to_owned();
     page += "| sampler | about | order | as run | evaluations a step | in ten steps | draws a step | buffers | families | paper |\n|---|---|---|---|---|---|---|---|---|---|\n";
     for row in rows {
         let facts = &row["facts"];
         let buffers = format!("{}, {}", cell(&facts["state"]["rest"]), cell(&facts["state"]["peak"]));
         let cells = [
-            format!("`{}`", cell(&row["name"])),
+            format!("[`{0}`](samplers/{0}.md)", name(row)),
             cell(&row["about"]).replace('|', "\\|"),
             order(facts),
             as_run(facts),
@@ -97,6 +113,10 @@ fn long(rows: &[Value]) -> String {
     page
 }
 
+fn updates() -> bool {
+    std::env::var_os("UPDATE_SAMPLERS").is_some_and(|value| value == "1")
+}
+
 #[test]
 fn tables_are_those_of_the_proofs() {
     let rows = rows();
@@ -104,13 +124,125 @@ fn tables_are_those_of_the_proofs() {
     let readme = common::read("README.md");
     let start = readme.find(START).expect("README.md has a place for the table") + START.len();
     let end = start + readme[start..].find(END).expect("the place has an end");
-    let mended = format!("{}{}{}", &readme[..start], short(&rows), &readme[end..]);
-    if std::env::var_os("UPDATE_SAMPLERS").is_some_and(|value| value == "1") {
+    let mended = format!("{}{}{}", &readme[..start], short(rows), &readme[end..]);
+    if updates() {
         std::fs::write(common::path("README.md"), &mended).expect("the file is written");
-        std::fs::write(common::path("docs/samplers.md"), long(&rows)).expect("the file is written");
+        std::fs::write(common::path("docs/samplers.md"), long(rows)).expect("the file is written");
     }
     assert!(common::read("README.md") == mended, "the table in README.md: UPDATE_SAMPLERS=1 writes it again");
-    assert!(common::read("docs/samplers.md") == long(&rows), "docs/samplers.md: UPDATE_SAMPLERS=1 writes it again");
+    assert!(common::read("docs/samplers.md") == long(rows), "docs/samplers.md: UPDATE_SAMPLERS=1 writes it again");
+}
+
+/// What `sampc check -v` says of each sampler: a word, and what there is to say.
+fn lines() -> BTreeMap<String, Vec<(String, String)>> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sampc"));
+    let done = command.args(["check", "-v"]).arg(common::path("samples/samplers")).output().expect("the command runs");
+    let mut all: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut of = String::new();
+    for line in String::from_utf8(done.stdout).expect("it is text").lines() {
+        if let Some(name) = line.strip_prefix("sampler ") {
+            name.clone_into(&mut of);
+            continue;
+        }
+        let (word, text) = line.split_at_checked(15).unwrap_or((line, ""));
+        let known = all.entry(of.clone()).or_default();
+        match known.last_mut() {
+            // A line without a word goes on.
+            Some((_, before)) if word.trim().is_empty() => *before += &format!("; {}", text.trim()),
+            _ => known.push((word.trim().to_owned(), text.trim().to_owned())),
+        }
+    }
+    all
+}
+
+/// The schedule that a sampler is drawn on.
+fn schedule(row: &Value) -> &'static str {
+    if families(&row["facts"]) == "flow" { "flow(largest = 0.99)" } else { "vp" }
+}
+
+/// All pages and pictures, by file.
+fn pages(rows: &[Value]) -> BTreeMap<String, String> {
+    let run = |row: &Value| -> Run { (name(row).to_owned(), schedule(row)) };
+    let mut told: BTreeMap<Run, Told> = BTreeMap::new();
+    error::measure(rows.iter().map(run).collect(), &mut told);
+    let mut drawn: Vec<(&Value, Vec<String>)> = Vec::new();
+    for row in rows {
+        let compared = told[&run(row)].compared();
+        let family = if schedule(row) == "vp" { "vp" } else { "flow" };
+        let fits = |other: &&Value| {
+            let known = families(&other["facts"]).split(", ").any(|known| known == family);
+            known && told[&run(other)].compared() == compared
+        };
+        let others: Vec<&Value> = rows.iter().filter(fits).collect();
+        drawn.push((row, if compared.is_some() { page::peers(row, &others) } else { Vec::new() }));
+    }
+    let pairs = drawn.iter().flat_map(|(row, peers)| peers.iter().map(|peer| (peer.clone(), schedule(row))));
+    let missing: BTreeSet<Run> = pairs.filter(|run| !told.contains_key(run)).collect();
+    error::measure(missing.into_iter().collect(), &mut told);
+    let lines = lines();
+    let mut pages = BTreeMap::new();
+    for (row, peers) in drawn {
+        let own = told[&run(row)].answer();
+        let beside: Vec<(&String, &Value)> = (peers.iter())
+            .filter_map(|peer| Some((peer, told[&(peer.clone(), schedule(row))].answer().ok()?)))
+            .collect();
+        let picture = own.map(|own| {
+            let all: Vec<&Value> = std::iter::once(own).chain(beside.iter().map(|(_, told)| *told)).collect();
+            pages.insert(format!("{}.svg", name(row)), error::picture(&all));
+            (cell(&own["about"]), beside.iter().map(|(peer, _)| (*peer).clone()).collect())
+        });
+        let page = Page { row, lines: &lines[name(row)], picture };
+        pages.insert(format!("{}.md", name(row)), page.text());
+    }
+    pages
+}
+
+#[test]
+fn pages_are_those_of_the_samplers() {
+    let folder = common::path("docs/samplers");
+    let pages = pages(rows());
+    if updates() {
+        std::fs::remove_dir_all(&folder).ok();
+        std::fs::create_dir(&folder).expect("the folder is made");
+        for (file, text) in &pages {
+            std::fs::write(folder.join(file), text).expect("the file is written");
+        }
+    }
+    let there = std::fs::read_dir(&folder).expect("the folder is there");
+    let there = there.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned());
+    let expected: BTreeSet<String> = pages.keys().cloned().collect();
+    assert_eq!(there.collect::<BTreeSet<String>>(), expected, "UPDATE_SAMPLERS=1 writes the folder again");
+    for (file, text) in &pages {
+        let kept = common::read(&format!("docs/samplers/{file}"));
+        let same = if file.ends_with(".svg") { error::same(&kept, text) } else { kept == *text };
+        assert!(same, "docs/samplers/{file}: UPDATE_SAMPLERS=1 writes it again");
+        assert!(text.len() < 15_000, "docs/samplers/{file} has {} bytes", text.len());
+    }
+    // These read what an update has just written.
+    command_draws_the_picture_of_a_page();
+    pictures_that_differ_are_told_apart();
+}
+
+/// The picture of a page is what the command draws when it is asked for the same samplers.
+fn command_draws_the_picture_of_a_page() {
+    let folder = tempfile::TempDir::new().expect("a folder for the picture");
+    let page = common::read("docs/samplers/dpmpp_2m.md");
+    let beside = page.lines().find_map(|line| line.strip_prefix("Beside it: ")).expect("it has peers");
+    let peers = beside.split("[`").skip(1).filter_map(|rest| rest.split('`').next());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sampc"));
+    command.args(["plot", "error", "dpmpp_2m"]).args(peers).current_dir(folder.path());
+    assert!(command.output().expect("the command runs").status.success());
+    let drawn = std::fs::read_to_string(folder.path().join("plot.svg")).expect("it is written");
+    assert!(error::same(&drawn, &common::read("docs/samplers/dpmpp_2m.svg")));
+}
+
+/// A picture with another curve, or other words, is another one.
+fn pictures_that_differ_are_told_apart() {
+    let kept = common::read("docs/samplers/euler.svg");
+    let moved = kept.replacen('L', "L9", 1);
+    assert!(error::same(&kept, &kept) && !error::same(&kept, &moved));
+    assert!(!error::same(&kept, &kept.replace("euler", "heun")));
+    assert!(!error::same(&kept, &common::read("docs/samplers/heun.svg")));
 }
 
 /// The keys that the specification documents, on a sampler that fills all of them.

@@ -10,6 +10,9 @@ pub struct Axis {
     pub within: (f64, f64),
 }
 
+/// For an axis without ends of its own.
+pub const EVERYWHERE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
 /// How values are spread over an axis.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
@@ -63,7 +66,7 @@ impl Scale {
         let value = if self.spread.is_log() { value.log10() } else { value };
         let (from, to) = self.pixels;
         let share = (value - self.ends.0) / (self.ends.1 - self.ends.0);
-        (-1e-9..=1.0 + 1e-9).contains(&share).then(|| from + share * (to - from))
+        (-1e-9..=1.0 + 1e-9).contains(&share).then_some(from + share * (to - from))
     }
 
     /// Pixels for each unit of what is spread evenly.

@@ -1,11 +1,11 @@
 //! A line chart: axes, lines with their names at their ends, and slopes to compare them with. What it comes to is a list
-//! of marks, which `svg` and `png` write; nothing here knows of samplers.
+//! of marks, which `svg` and `png` write; nothing here knows of samplers or of the rest of the command.
 
 mod axis;
 mod png;
 mod svg;
 
-pub use axis::{Axis, Spread};
+pub use axis::{Axis, EVERYWHERE, Spread};
 
 use axis::Scale;
 
@@ -17,8 +17,8 @@ const BOTTOM: f64 = 384.0;
 /// The least distance between two names, and their distance from the lines.
 const LINE: f64 = 17.0;
 const LEAD: f64 = 16.0;
-/// Pixels for a character of a name, and the most characters that are shown of one.
-const CHARACTER: f64 = 7.6;
+/// Pixels for a character of a name, thick and thin, and the most characters that are shown of one.
+const CHARACTER: (f64, f64) = (9.0, 8.2);
 const LONGEST: usize = 28;
 
 /// Colours that people with any colour vision tell apart, on white and on black. Okabe & Ito 2008.
@@ -107,7 +107,17 @@ struct Placed<'c> {
     points: Vec<Point>,
 }
 
+/// Errors below this are rounding, and above it nothing is near.
+const ERRORS: (f64, f64) = (1e-12, 1e3);
+
 impl Chart {
+    /// A chart of errors against calls, both by their logarithm.
+    pub fn errors(title: String, about: String, label: String, curves: Vec<Curve>) -> Chart {
+        let x = Axis { label: "model calls".to_owned(), spread: Spread::Log, within: EVERYWHERE };
+        let y = Axis { label, spread: Spread::Decades, within: ERRORS };
+        Chart { title, about, x, y, curves, dots: true }
+    }
+
     /// The picture as SVG, for light and dark pages.
     pub fn svg(&self) -> String {
         svg::write(self, &self.marks())
@@ -122,8 +132,11 @@ impl Chart {
     }
 
     fn marks(&self) -> Vec<Mark> {
-        let longest = self.curves.iter().map(|curve| shown(&curve.name).chars().count()).max().unwrap_or(0);
-        let right = WIDTH - 2.0 * LEAD - CHARACTER * longest as f64;
+        let wide = |(number, curve): (usize, &Curve)| {
+            let each = if number == 0 { CHARACTER.0 } else { CHARACTER.1 };
+            each * shown(&curve.name).chars().count() as f64
+        };
+        let right = WIDTH - 1.5 * LEAD - self.curves.iter().enumerate().map(wide).fold(0.0, f64::max);
         let seen = || {
             let inside = |axis: &Axis, value: f64| (axis.within.0..=axis.within.1).contains(&value);
             let points = self.curves.iter().flat_map(|curve| curve.points.iter());

@@ -18,9 +18,8 @@ use samp_runtime::analytic::{Analytic, Component};
 use samp_runtime::{Call, Compiled, Denoiser, Dtype, Pipeline, RunOptions, Start};
 
 use crate::args::PlotErrorArgs;
-use crate::chart::{Axis, Chart, Curve, Spread};
+use crate::chart::{Chart, Curve};
 use crate::plot::problem::{components, quantiles};
-use crate::plot::{EVERYWHERE, LEAST_ERROR};
 use crate::report::Failed;
 
 /// The fewest steps that are taken.
@@ -61,14 +60,9 @@ pub fn chart(args: &PlotErrorArgs) -> Result<Chart, Failed> {
     let steps = args.grid.as_deref().map_or("equal steps of half log-SNR that end above clean".to_owned(), |grid| {
         format!("steps of the grid {grid}")
     });
-    Ok(Chart {
-        title: format!("Error on {on}, schedule {}", args.schedule),
-        about: format!("{what}, against model calls, on {law}, schedule {}, in {steps}.", args.schedule),
-        x: Axis { label: "model calls".to_owned(), spread: Spread::Log, within: EVERYWHERE },
-        y: Axis { label: label.to_owned(), spread: Spread::Decades, within: (LEAST_ERROR, 1e3) },
-        curves: curves.collect::<Result<_, Failed>>()?,
-        dots: true,
-    })
+    let title = format!("Error on {on}, schedule {}", args.schedule);
+    let about = format!("{what}, against model calls, on {law}, schedule {}, in {steps}.", args.schedule);
+    Ok(Chart::errors(title, about, label.to_owned(), curves.collect::<Result<_, Failed>>()?))
 }
 
 /// What is compared, and on which data.

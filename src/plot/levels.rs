@@ -4,8 +4,7 @@ use samp_compiler::ir::plan::LevelRow;
 use samp_runtime::Pipeline;
 
 use crate::args::{PlotGridArgs, PlotScheduleArgs};
-use crate::chart::{Axis, Chart, Curve, Spread};
-use crate::plot::EVERYWHERE;
+use crate::chart::{Axis, Chart, Curve, EVERYWHERE, Spread};
 use crate::report::Failed;
 
 /// Even steps of a schedule's own clock, from end to end.

@@ -7,16 +7,12 @@ mod problem;
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use crate::args::{Format, PlotArgs, PlotCommand};
 use crate::chart::{Chart, MOST_CURVES};
 use crate::output;
 use crate::report::Failed;
-
-/// An axis without ends of its own.
-const EVERYWHERE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
-
-/// Errors below this are rounding.
-const LEAST_ERROR: f64 = 1e-12;
 
 /// Draws what is asked for.
 pub fn plot(args: &PlotArgs) -> Result<ExitCode, Failed> {
@@ -55,10 +51,10 @@ fn writer(path: &Path) -> Result<Writer, Failed> {
 /// The numbers of the lines: their ends for people, all of them for programs.
 fn tell(chart: &Chart, format: Format) {
     if format == Format::Json {
-        let curves: Vec<_> = (chart.curves.iter())
-            .map(|curve| serde_json::json!({ "name": curve.name, "points": curve.points }))
-            .collect();
-        println!("{}", serde_json::json!({ "title": chart.title, "about": chart.about, "curves": curves }));
+        let curves: Vec<_> =
+            (chart.curves.iter()).map(|curve| json!({ "name": curve.name, "points": curve.points })).collect();
+        let Chart { title, about, x, y, .. } = chart;
+        println!("{}", json!({ "title": title, "about": about, "x": x.label, "y": y.label, "curves": curves }));
         return;
     }
     println!("{}", chart.title);

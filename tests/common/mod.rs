@@ -72,3 +72,20 @@ pub fn read(name: &str) -> String {
 pub fn updates() -> bool {
     std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1")
 }
+
+/// A text without its numbers, and these.
+pub fn numbers(text: &str) -> (String, Vec<f64>) {
+    let (mut words, mut found) = (String::new(), Vec::new());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let end = rest[start..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(rest.len(), |end| start + end);
+        words += &rest[..start];
+        words.push('#');
+        match rest[start..end].parse() {
+            Ok(number) => found.push(number),
+            Err(_) => words += &rest[start..end],
+        }
+        rest = &rest[end..];
+    }
+    (words + rest, found)
+}
