@@ -22,7 +22,7 @@ TWO_CALLS = ("HeunDiscrete", "KDPM2Discrete", "FlowMatchHeunDiscrete")
 ON_TABLES = ("EulerDiscrete", "EulerAncestralDiscrete", "LMSDiscrete", "HeunDiscrete", "KDPM2Discrete")
 RESPACED = {"use_karras_sigmas": "karras", "use_exponential_sigmas": "exponential", "use_beta_sigmas": "beta_sigmas",
             "use_lu_lambdas": "exponential"}
-CLEAN_END = "of one step begins at the clean end"
+CLEANEST = "uniform(high = cleanest)"                       # of one step, `linspace` begins at its other end
 
 
 DROPPED = ("length", "finite", "init_noise_sigma", "prediction_type")
@@ -49,16 +49,22 @@ def diffusers(entry, values):
     cls, what, n = entry["cls"].removesuffix("Scheduler"), entry["what"], entry.get("n")
     if n is None:
         at = list(range(0, len(values), 37))                # 27 x 37 is the last
-        if what == "betas":
-            raise LeftOut("is told by `alphas_cumprod`")
+        if what == "betas":                                 # each is told by its entry and the one before
+            pairs = [0] + [k for last in at[1:] for k in (last - 1, last)]
+            return {"schedule": schedule(entry), "times": pairs, "what": "beta", "take": at}
         return {"schedule": schedule(entry), "times": at, "what": "alpha2", "take": at}
     take = list(range(len(values)))
+    if cls == "DDIMInverse":                                # rises
+        take.reverse()
+    if cls == "PNDM":                                       # Runge-Kutta steps list a time for each of their calls
+        take = [0, 3, 7, 11] + take[13:]
     if cls in TWO_CALLS:                                    # two calls of one step are listed twice
         take = [at for at in take if at == 0 or values[at] != values[at - 1]]
     if what == "sigmas" and values[-1] != 0:
         take = take[:-1]                                    # the last level is one of its own
     given, grid, read_as = of_diffusers(entry, cls, what, n)
-    return {"schedule": given, "grid": grid, "steps": n, "what": read_as, "take": take}
+    stages = {"between": spaced(entry, cls, "sigmas", n)} if cls == "KDPM2Discrete" and what == "timesteps" else {}
+    return {"schedule": given, "grid": grid, **stages, "steps": n, "what": read_as, "take": take}
 
 
 def of_diffusers(entry, cls, what, n):
@@ -69,21 +75,22 @@ def of_diffusers(entry, cls, what, n):
         told = "angle" if cls.startswith("Cosine") else "quarter_log"
         return expression("edm", **ends), entry["sigma_schedule"], "rho" if what == "sigmas" else told
     if entry.get("use_flow_sigmas"):
-        raise LeftOut("has flow sigmas inside a VP scheduler, ended at their own last entry")
+        if cls == "UniPCMultistep":
+            raise LeftOut("moves its first flow sigma off pure noise, to 1 - 1e-6")
+        grid = expression("shift", base="uniform_open", by=entry["flow_shift"])
+        return "flow(smallest = 0, largest = 0.999)", grid, "sigma" if what == "sigmas" else "whole_thousand"
     read_as = "rho" if what == "sigmas" else "time"
     respaced = next((grid for flag, grid in RESPACED.items() if entry.get(flag)), None)
     if respaced:
-        if read_as == "time" and cls in SOLVERS:
-            raise LeftOut("rounds time steps for the network that its levels do not have")
         if n == 1:
-            raise LeftOut(CLEAN_END)
+            raise LeftOut("respaces one step between ends that are the same")
+        if read_as == "time" and cls in SOLVERS:
+            read_as = "whole_time" if respaced == "beta_sigmas" or entry.get("use_exponential_sigmas") else "rounded_time"
         return schedule(entry), respaced, read_as
     if cls in ("LCM", "TCD"):
         return schedule(entry), "lcm_skip", read_as
-    if cls in ("IPNDM", "DDIMInverse", "PNDM"):
-        raise LeftOut("lists time steps that are no grid: repeated, rising, or of its own schedule")
-    if cls == "KDPM2Discrete" and what == "timesteps":
-        raise LeftOut("lists the midpoints of its steps too")
+    if cls == "IPNDM":
+        return "sine_squared", "uniform_open", "angle"
     return schedule(entry), spaced(entry, cls, what, n), read_as
 
 
@@ -96,10 +103,10 @@ def spaced(entry, cls, what, n):
     if spacing == "leading":
         return f"leading(offset = {offset})"
     if n == 1:
-        raise LeftOut(CLEAN_END)
-    if cls in ON_TABLES and what == "sigmas":
-        raise LeftOut("interpolates sigma between table entries, and not its logarithm")
-    return "uniform" if cls in ON_TABLES else "linspace_table"
+        return CLEANEST
+    if cls in ON_TABLES:
+        return "uniform(chord = true)" if what == "sigmas" else "uniform"
+    return "linspace_table"
 
 
 def flow(entry):
