@@ -26,6 +26,12 @@ def factor(case, a, s, answer):
         total = s * s + data * data
         out = s * data / total * answer if case.get("scaled_input", True) else s * data / total ** 0.5 * answer
         return data * data / total + (-out if kind == "v_prediction" else out)
+    if case["sampler"] == "CMStochasticIterativeScheduler":
+        sigma, data, low = s / a, 0.5, case.option("sigma_min")
+        skip = data * data / ((sigma - low) ** 2 + data * data)
+        return skip + (sigma - low) * data / (sigma * sigma + data * data) * answer
+    if case.get("fed_back") and kind == "v_prediction":      # what the input, taken for the sample, says of the noise
+        return 1 - a * (1 - a * a) - s * a * answer
     if case["sampler"] in VE:                                # the input is alpha times the sample
         return {"epsilon": 1 - s * answer, "v_prediction": a * a - s * a * answer, "sample": a * answer}[kind]
     if "flow" in kind or case["sampler"].startswith("Flow"):

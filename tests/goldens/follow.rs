@@ -11,6 +11,9 @@ use samp_runtime::{Compiled, Dtype, Engine, Error, GivenLevel, GivenLevels, Pipe
 
 use crate::case::{Case, Coordinate, ELEMENTS, Entry, Goldens, Level, NamedLevel};
 
+/// A sampler of tests alone.
+const FED_BACK: &str = include_str!("fed_back.samp");
+
 const SHAPE: &[usize] = &[1, 4, 8, 8];
 
 /// How cases are run.
@@ -33,7 +36,7 @@ pub fn compile(case: &Case, how: How) -> Result<Compiled, Error> {
         Level::Named(NamedLevel::Clean) => GivenLevel::Clean,
         Level::Named(NamedLevel::Pure) => GivenLevel::Pure,
     };
-    let mut pipeline = Pipeline::new();
+    let mut pipeline = Pipeline::new().text("fed_back.samp", FED_BACK);
     if let Some(guidance) = &case.guidance {
         pipeline = pipeline.guidance(&**guidance);
     }

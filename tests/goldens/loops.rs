@@ -102,7 +102,10 @@ impl Loops {
         let tensors = SafeTensors::deserialize(&self.noise).expect("a safetensors file");
         let data = tensors.tensor(name).expect("its draws are there").data();
         let values = data.chunks_exact(4).skip(number * elements).take(elements);
-        values.map(|bytes| f64::from(f32::from_le_bytes(bytes.try_into().expect("four bytes")))).collect()
+        let mut values: Vec<f64> =
+            values.map(|bytes| f64::from(f32::from_le_bytes(bytes.try_into().expect("four bytes")))).collect();
+        values.resize(elements, f64::NAN); // what the loop did not draw must have the factor 0
+        values
     }
 }
 

@@ -1,6 +1,6 @@
 """diffusers DDIMInverseScheduler: steps up, from the entry one stride below."""
 from of_diffusers import table
-from reference import LeftOut, expression, run
+from reference import LeftOut, clipping, expression, run
 
 STRIDE = "a step does not begin where the one before ended"
 
@@ -16,6 +16,7 @@ def rule(case):
     if kind == "data" and levels[0] == "clean":
         raise LeftOut("takes the noise from the data at clean")
     skipped = int(levels[0] == levels[1])                    # a step of length zero changes nothing
-    sampler = expression("ddim_inverse_as_shipped", **({"predict": kind} if kind != "noise" else {}))
-    return run(case, sampler, table(case), "time", levels[skipped:],
+    bound = {"bound": inside["high"]} if (inside := clipping(case)) else {}
+    sampler = expression("ddim_inverse_as_shipped", **({"predict": kind} if kind != "noise" else {}), **bound)
+    return run(case, sampler, table(case), "time", levels[skipped:], guided=False,
                rows=[[i, i + skipped] for i in range(len(levels) - skipped)])
