@@ -218,6 +218,8 @@ pub enum Stage {
     Msl,
     /// The kernels as WGSL
     Wgsl,
+    /// The kernels as SPIR-V, in hexadecimal
+    Spirv,
 }
 
 /// `sampc emit`.

@@ -26,7 +26,9 @@ const DEFAULTS: &[(Slot, &str)] =
 pub fn emit(args: &EmitArgs) -> Result<ExitCode, Failed> {
     let text = match args.stage {
         Stage::Ast | Stage::Hir | Stage::Program => of_file(args)?,
-        Stage::Plan | Stage::Kernel | Stage::Clif | Stage::Cuda | Stage::Msl | Stage::Wgsl => of_run(args)?,
+        Stage::Plan | Stage::Kernel | Stage::Clif | Stage::Cuda | Stage::Msl | Stage::Wgsl | Stage::Spirv => {
+            of_run(args)?
+        }
     };
     print!("{text}");
     Ok(ExitCode::SUCCESS)
@@ -77,7 +79,7 @@ fn of_run(args: &EmitArgs) -> Result<String, Failed> {
     Ok(match args.stage {
         Stage::Plan => plan_text::print(&plan),
         Stage::Kernel => plan.kernels.values().map(|kernel| format!("{kernel}\n")).collect(),
-        Stage::Cuda | Stage::Msl | Stage::Wgsl => device_text::of_plan(args, &plan)?,
+        Stage::Cuda | Stage::Msl | Stage::Wgsl | Stage::Spirv => device_text::of_plan(args, &plan)?,
         _ => {
             let mut text = String::new();
             for kernel in plan.kernels.values() {
@@ -116,7 +118,7 @@ fn is_pipeline(name: &str, loader: &dyn Fn(&str) -> Result<String, String>) -> R
 #[cfg(feature = "cube")]
 mod device_text {
     use samp_compiler::backend::cube::layout::{Extent, Room, Storage};
-    use samp_compiler::backend::cube::{CubeKernel, of_plan as kernels};
+    use samp_compiler::backend::cube::{Language, of_plan as kernels};
     use samp_compiler::backend::{BackendError, cube};
     use samp_compiler::ir::plan::Plan;
 
@@ -128,31 +130,34 @@ mod device_text {
 
     pub(super) fn of_plan(args: &EmitArgs, plan: &Plan) -> Result<String, Failed> {
         let failed = |error: BackendError| Failed::Found(error.to_string());
+        let language = match args.stage {
+            Stage::Cuda => Language::Cuda,
+            Stage::Msl => Language::Msl,
+            #[cfg(feature = "wgpu")]
+            Stage::Spirv => Language::SpirV,
+            #[cfg(feature = "wgpu")]
+            _ => Language::Wgsl,
+            #[cfg(not(feature = "wgpu"))]
+            _ => return Err(super::left_out("wgpu")),
+        };
         let network = match args.network {
             NetworkArg::F32 => Storage::F32,
             NetworkArg::F16 => Storage::F16,
             NetworkArg::Bf16 => Storage::Bf16,
         };
-        let mut text = String::new();
+        let mut texts: Vec<(String, String)> = Vec::new();
         for kernel in kernels(plan, network, EXTENT).map_err(failed)? {
-            let code = match args.stage {
-                Stage::Cuda => kernel.cuda().map_err(failed)?,
-                Stage::Msl => kernel.msl().map_err(failed)?,
-                _ => wgsl(&kernel)?,
-            };
-            text.push_str(&format!("// {}, {} threads a block\n{}\n\n", kernel.name(), cube::THREADS, code.trim_end()));
+            texts.push((kernel.name().to_owned(), kernel.text(language).map_err(failed)?));
+            // Kernels that reduce alike are finished by one function.
+            let finish = kernel.finish().filter(|finish| texts.iter().all(|(name, _)| name != finish.name()));
+            if let Some(finish) = finish {
+                texts.push((finish.name().to_owned(), finish.text(language).map_err(failed)?));
+            }
         }
-        Ok(text)
-    }
-
-    #[cfg(feature = "wgpu")]
-    fn wgsl(kernel: &CubeKernel) -> Result<String, Failed> {
-        kernel.wgsl().map_err(|error| Failed::Found(error.to_string()))
-    }
-
-    #[cfg(not(feature = "wgpu"))]
-    fn wgsl(_: &CubeKernel) -> Result<String, Failed> {
-        Err(super::left_out("wgpu"))
+        let text = |(name, code): &(String, String)| {
+            format!("// {name}, {} threads a block\n{}\n\n", cube::THREADS, code.trim_end())
+        };
+        Ok(texts.iter().map(text).collect())
     }
 }
 
@@ -163,7 +168,10 @@ mod device_text {
     use super::{EmitArgs, Failed, Stage};
 
     pub(super) fn of_plan(args: &EmitArgs, _: &Plan) -> Result<String, Failed> {
-        Err(super::left_out(if args.stage == Stage::Wgsl { "wgpu" } else { "cube" }))
+        Err(super::left_out(match args.stage {
+            Stage::Wgsl | Stage::Spirv => "wgpu",
+            _ => "cube",
+        }))
     }
 }
 

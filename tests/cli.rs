@@ -516,6 +516,12 @@ mod emitting {
                 assert!(stage == "msl" || text == desk.run(&args).well().out, "{stage} is always the same");
             }
         }
+        // What finishes the reductions is shown behind the kernels that reduce; SPIR-V by its bytes.
+        let measuring = ["emit", "euler", "--guidance", "dynamic_threshold", "--stage"];
+        for (stage, says) in [("cuda", "samp_finish_quantile_"), ("spirv", "\n03022307")] {
+            let text = desk.run(&[&measuring[..], &[stage]].concat()).well().out;
+            assert!(text.contains(says) && text.contains("// samp_finish_quantile_"), "{stage}:\n{text}");
+        }
     }
 
     #[test]
@@ -544,7 +550,7 @@ mod emitting {
     #[test]
     fn a_build_without_devices_names_the_feature() {
         let desk = Desk::new();
-        for (stage, feature) in [("cuda", "cube"), ("msl", "cube"), ("wgsl", "wgpu")] {
+        for (stage, feature) in [("cuda", "cube"), ("msl", "cube"), ("wgsl", "wgpu"), ("spirv", "wgpu")] {
             desk.run(&["emit", "euler", "--stage", stage]).fails(1, &format!("build it with `--features {feature}`"));
         }
     }
@@ -774,6 +780,27 @@ mod running {
         assert_eq!(desk.files(), ["three.png"]);
         small(&desk, &[]).well();
         assert_eq!(desk.files(), ["out.png", "three.png"]);
+    }
+
+    /// The device code on any adapter draws the processor's picture, give or take a grey; also with guidance that measures.
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn an_adapter_draws_the_same_picture() {
+        let desk = Desk::new();
+        for guidance in ["cfg(scale = 2)", "dynamic_threshold"] {
+            let pixels = |device: &str| {
+                let name = format!("{device}.png");
+                let args =
+                    ["run", "digits", "--count", "4", "--steps", "8", "--seed", "5", "--guidance", guidance, "-q"];
+                desk.run(&[&args[..], &["--device", device, "-o", &name]].concat()).well();
+                image::open(desk.path().join(name)).expect("a picture").into_luma8().into_raw()
+            };
+            let (found, expected) = (pixels("wgpu"), pixels("cpu"));
+            assert_eq!(found.len(), expected.len());
+            let far = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(far <= Some(1), "{guidance}: pixels differ by {far:?}");
+            assert!(expected.iter().any(|grey| *grey > 200), "there is something to see");
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
     cargo run --release -p samp-compiler --features cube --example cuda_texts -- FOLDER
     python3 benches/gpu/nvrtc.py FOLDER [--libnvrtc PATH]
 
-Every kernel of every sampler, around networks in f32, f16 and bf16, for compute capabilities 8.0 and 9.0. Fails if a
-text does not compile, if a kernel spills or uses local memory, or if one of FOLDER/wide reads or writes a buffer in
-less than 16 bytes at a time. Without --libnvrtc, NVRTC 13.0 is installed from its wheel into a folder of the system's
+Every kernel of every sampler, around networks in f32, f16 and bf16, and what finishes reductions, for compute
+capabilities 8.0 and 9.0. Fails if a text does not compile, if a kernel spills or uses local memory, or if one of
+FOLDER/wide reads or writes a buffer in less than 16 bytes at a time, apart from as many numbers per sample or block as
+the text's first line says. Without --libnvrtc, NVRTC 13.0 is installed from its wheel into a folder of the system's
 temporary one: later versions write PTX that a driver for CUDA 13.0 refuses.
 """
 
@@ -100,6 +101,8 @@ def main():
             used = [int(number) for number in re.findall(r"Used (\d+) registers", log)]
             lost = [int(number) for number in re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", log)]
             n_accesses, narrow = narrow_accesses(ptx.decode(errors="replace"))
+            n_single = int(re.match(r"// single: (\d+)", text)[1])
+            n_accesses, narrow = n_accesses - n_single, narrow[n_single:]
             if f"{os.sep}wide{os.sep}" not in name:
                 n_accesses, narrow = 1, []
             else:

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use samp_compiler::backend::cube::layout::{Extent, Room, Storage};
+use samp_compiler::backend::cube::layout::{Extent, ReduceLayout, Room, Slot as Buffer, Storage};
 use samp_compiler::backend::cube::of_plan;
 use samp_compiler::compile::{Request, compile};
 use samp_compiler::hir::Slot;
@@ -18,37 +18,55 @@ const EXTENTS: [(&str, Extent); 2] = [
     ("single", Extent { samples: 1, elements: 4 * 64 * 64 + 1, room: Room::Aligned }),
 ];
 
+/// Guidance that makes numbers per sample.
+const MEASURING: [&str; 5] = ["apg", "cfg_norm", "cfg_rescale", "cfg_zero_star", "dynamic_threshold"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("expected a folder")?;
     for sampler in std_planned_samplers() {
-        for guidance in [None, Some("cfg(scale = 3)")] {
+        for guidance in ["plain", "cfg(scale = 3)"] {
             write(sampler, guidance, Path::new(&folder))?;
         }
+    }
+    for guidance in MEASURING {
+        write("dpmpp_2m", guidance, Path::new(&folder))?;
     }
     Ok(())
 }
 
-fn write(sampler: &str, guidance: Option<&str>, folder: &Path) -> Result<(), Box<dyn Error>> {
+fn write(sampler: &str, guidance: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
     let contents = [
         (Slot::Schedule, "scaled_linear"),
         (Slot::Grid, "karras"),
         (Slot::Model, "eps"),
         (Slot::Sampler, sampler),
         (Slot::Steps, "4"),
+        (Slot::Guidance, guidance),
     ];
-    let mut slots: Vec<(Slot, String)> = contents.iter().map(|(slot, value)| (*slot, (*value).to_owned())).collect();
-    slots.extend(guidance.map(|guidance| (Slot::Guidance, guidance.to_owned())));
+    let slots: Vec<(Slot, String)> = contents.iter().map(|(slot, value)| (*slot, (*value).to_owned())).collect();
     let loader = |_: &str| Err("there is no file".to_owned());
     let compiled = compile(&Request { pipeline: None, slots, sets: Vec::new() }, &loader).map_err(|e| e.to_string())?;
     let plan = compiled.plan(&RunConfig::default()).map_err(|e| e.to_string())?.plan;
     for network in Storage::ALL {
         for (width, extent) in EXTENTS {
-            let folder = folder.join(width);
-            std::fs::create_dir_all(&folder)?;
             for kernel in of_plan(&plan, network, extent)? {
-                std::fs::write(folder.join(format!("{}.cu", kernel.name())), kernel.cuda()?)?;
+                // Cells and partial results are single numbers in any kernel.
+                let layout = kernel.layout();
+                let n_single = layout.slots().iter().filter(|slot| matches!(slot, Buffer::Cell(_))).count();
+                let n_single = n_single + layout.reduces.iter().filter(|left| **left == ReduceLayout::Partial).count();
+                write_text(folder, width, kernel.name(), n_single, &kernel.cuda()?.source)?;
+                if let Some(finish) = kernel.finish() {
+                    write_text(folder, "finish", finish.name(), 0, &finish.cuda()?.source)?;
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The first line tells how many accesses may be of single numbers.
+fn write_text(folder: &Path, group: &str, name: &str, n_single: usize, text: &str) -> std::io::Result<()> {
+    let folder = folder.join(group);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join(format!("{name}.cu")), format!("// single: {n_single}\n{text}"))
 }

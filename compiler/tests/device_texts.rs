@@ -52,7 +52,7 @@ fn texts_to_read() {
     let mut layout = Layout::uniform(&kernel, Storage::F32);
     layout.stores[0] = StoreLayout::InPlace(0);
     let wide = CubeKernel::new(&kernel, layout.clone().fitted(EXTENT)).unwrap();
-    insta::assert_snapshot!("readable_f32_cuda", wide.cuda().unwrap());
+    insta::assert_snapshot!("readable_f32_cuda", wide.cuda().unwrap().source);
     insta::assert_snapshot!("readable_f32_wgsl", wide.wgsl().unwrap());
     // MSL's parameters come in an order of the moment.
     assert!(wide.msl().unwrap().contains(&format!("void {}(", wide.name())));
@@ -60,10 +60,45 @@ fn texts_to_read() {
     layout.stores[1] = StoreLayout::Own(Storage::Bf16);
     let mixed = CubeKernel::new(&kernel, layout.clone().fitted(EXTENT)).unwrap();
     assert_eq!(mixed.layout().width, Width::Eight);
-    insta::assert_snapshot!("readable_mixed_cuda", mixed.cuda().unwrap());
+    insta::assert_snapshot!("readable_mixed_cuda", mixed.cuda().unwrap().source);
     let single = CubeKernel::new(&kernel, layout.fitted(Extent { elements: 7, ..EXTENT })).unwrap();
     assert_eq!(single.layout().width, Width::One);
-    insta::assert_snapshot!("readable_single_cuda", single.cuda().unwrap());
+    insta::assert_snapshot!("readable_single_cuda", single.cuda().unwrap().source);
+}
+
+/// A kernel that reads a cell and reduces, and what finishes its reductions.
+#[test]
+fn reductions_to_read() {
+    let kernel = parse_kernel(
+        "kernel measuring (loads 1, scalars 0, noises 0, cells 1) {
+  v0 = load 0
+  v1 = cell 0
+  v2 = sub v0 v1
+  v3 = mul v2 v2
+  reduce 0 mean v3
+  reduce 1 max v2
+  reduce 2 quantile 0.5 v2
+}",
+    )
+    .unwrap();
+    let kernel = CubeKernel::new(&kernel, Layout::uniform(&kernel, Storage::F32).fitted(EXTENT)).unwrap();
+    let finish = kernel.finish().unwrap();
+    insta::assert_snapshot!("measuring_cuda", kernel.cuda().unwrap().source);
+    insta::assert_snapshot!("measuring_finish_cuda", finish.cuda().unwrap().source);
+    insta::assert_snapshot!("measuring_finish_wgsl", finish.wgsl().unwrap());
+    for _ in 0..8 {
+        assert_eq!(kernel.cuda(), kernel.cuda(), "the same whenever it is made");
+        assert_eq!(finish.cuda(), finish.cuda(), "the same whenever it is made");
+        assert_eq!(finish.wgsl(), finish.wgsl(), "the same whenever it is made");
+    }
+    // Sums and keys of 256 threads; counts, keys twice, and what was found.
+    assert_eq!(kernel.cuda().unwrap().shared_bytes, 2 * 1024);
+    assert!(finish.cuda().unwrap().shared_bytes >= 3 * 1024);
+    // Valid, and a module of SPIR-V.
+    for words in [kernel.spirv().unwrap(), finish.spirv().unwrap()] {
+        assert_eq!(words[0], 0x0723_0203);
+    }
+    assert!(finish.msl().unwrap().contains(&format!("void {}(", finish.name())));
 }
 
 /// Names and digests of the texts of a few samplers: what changes one of them shows here.
@@ -73,7 +108,7 @@ fn texts_of_samplers() {
     for sampler in ["ancestral", "dpmpp_2m", "dpmpp_2m_sde", "euler", "heun"] {
         for network in Storage::ALL {
             for kernel in kernels(sampler, network) {
-                let (cuda, wgsl) = (kernel.cuda().unwrap(), kernel.wgsl().unwrap());
+                let (cuda, wgsl) = (kernel.cuda().unwrap().source, kernel.wgsl().unwrap());
                 let row = format!("cuda {:016x} wgsl {:016x}", digest(&cuda), digest(&wgsl));
                 rows.insert(kernel.name().to_owned(), row);
             }
@@ -93,7 +128,7 @@ fn names_and_texts_of_the_library_are_one_to_one() {
     for sampler in std_planned_samplers() {
         for network in Storage::ALL {
             for kernel in kernels(sampler, network) {
-                let (cuda, wgsl) = (kernel.cuda().unwrap(), kernel.wgsl().unwrap());
+                let (cuda, wgsl) = (kernel.cuda().unwrap().source, kernel.wgsl().unwrap());
                 assert!(cuda.contains(&format!(" {}(", kernel.name())), "{cuda}");
                 assert!(wgsl.contains(&format!("fn {}(", kernel.name())), "{wgsl}");
                 let texts = (cuda, wgsl);
@@ -109,7 +144,7 @@ fn names_and_texts_of_the_library_are_one_to_one() {
 fn cuda_texts_include_nothing() {
     for network in Storage::ALL {
         for kernel in kernels("dpmpp_2m_sde", network) {
-            assert!(!kernel.cuda().unwrap().contains("#include"));
+            assert!(!kernel.cuda().unwrap().source.contains("#include"));
         }
     }
 }

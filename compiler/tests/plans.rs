@@ -104,6 +104,39 @@ fn there_is_one_launch_for_each_call() {
     }
 }
 
+/// Guidance that measures samples: a launch for each time that numbers per sample are known, and no other. On a device
+/// each that reduces is followed by one small launch.
+#[test]
+fn what_is_measured_costs_a_launch() {
+    // Launches after each call: those that make cells, and the one that reads the last of them.
+    for (guidance, most) in
+        [("cfg_norm", 2), ("cfg_zero_star", 2), ("dynamic_threshold", 2), ("cfg_rescale", 3), ("apg", 3)]
+    {
+        for sampler in std_planned_samplers() {
+            let mut all = slots(sampler, "scaled_linear", "edm").to_vec();
+            all.push((Slot::Guidance, guidance));
+            let plan =
+                request(&[], &all).plan(&RunConfig::default()).unwrap_or_else(|failure| panic!("{failure}")).plan;
+            let mut reducing = vec![0];
+            for op in &plan.ops {
+                match op {
+                    PlanOp::Launch(op) => {
+                        *reducing.last_mut().expect("there is the first") += usize::from(!op.reduces.is_empty());
+                    }
+                    PlanOp::Call(_) => reducing.push(0),
+                    PlanOp::Drop { .. } | PlanOp::Step { .. } | PlanOp::Emit { .. } => {}
+                }
+            }
+            let launches = launches_by_call(&plan);
+            for (call, (launches, reducing)) in launches.iter().zip(&reducing).enumerate().skip(1) {
+                assert_eq!(*launches, reducing + 1, "{sampler} with {guidance}, call {call}");
+                assert!(*launches <= most, "{sampler} with {guidance}, call {call}: {launches} launches");
+            }
+            assert!(reducing.iter().any(|n| *n > 0), "{sampler} with {guidance} measures nothing");
+        }
+    }
+}
+
 /// The sample, the prediction before, the model's input and its output.
 #[test]
 fn dpmpp_2m_needs_four_buffers() {

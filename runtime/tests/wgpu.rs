@@ -9,8 +9,8 @@ use candle_core::{DType, Device, Tensor};
 use common::{answer, numbers, pipeline, run, samplers};
 use samp_compiler::backend::{Dtype, Engine, compile};
 use samp_compiler::ir::kernel::Kernel;
-use samp_compiler::ir::op::Op;
-use samp_runtime::device::{DeviceKernel, TensorDraw, TensorLaunch};
+use samp_compiler::ir::op::{Op, Reduction};
+use samp_runtime::device::{Cells, DeviceKernel, TensorDraw, TensorLaunch};
 use samp_runtime::{On, RunOptions, Stored};
 
 /// How far a sample of five steps in f32 may be from the CPU's, of the largest number: adapters may round `fma` twice.
@@ -30,6 +30,58 @@ fn every_sampler_draws_what_the_cpu_draws() {
             let size = expected.iter().fold(1.0, |top: f64, x| top.max(x.abs()));
             let off = found.iter().zip(&expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
             assert!(off <= BOUND * size, "{sampler}, {guidance}: {off:e} of {size}");
+        }
+    }
+}
+
+/// Numbers per sample are made and read on the adapter, in vectors and, at an odd count, by single elements.
+#[test]
+fn guidance_that_measures_draws_what_the_cpu_draws() {
+    for sampler in ["euler", "heun", "dpmpp_2m", "dpmpp_2m_sde"] {
+        for guidance in ["apg", "cfg_norm", "cfg_rescale", "cfg_zero_star", "dynamic_threshold"] {
+            let compiled = pipeline(sampler, guidance).compile().unwrap();
+            assert!(compiled.plan().n_cells > 0, "{guidance}");
+            let expected = numbers(&run(&compiled, answer, RunOptions::default()));
+            let found = numbers(&run(&compiled, answer, on_adapter()));
+            let size = expected.iter().fold(1.0, |top: f64, x| top.max(x.abs()));
+            let off = found.iter().zip(&expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
+            assert!(off <= BOUND * size, "{sampler}, {guidance}: {off:e} of {size}");
+        }
+    }
+}
+
+/// Reductions in every number type, at odd and even counts; and a cell that is read.
+#[test]
+fn reductions_of_every_type_and_size() {
+    let mut kernel = Kernel::new("measuring");
+    let (x, cell) = (kernel.load(0), kernel.cell(0));
+    let moved = kernel.apply(Op::Sub, [x, cell]);
+    for how in [Reduction::Mean, Reduction::Max, Reduction::Quantile(0.3)] {
+        kernel.reduce(how, moved);
+    }
+    kernel.store(moved);
+    let kernel = DeviceKernel::from(compile(&kernel, Engine::best(), Dtype::F32).unwrap());
+    for shape in [(1, 1), (3, 5), (2, 1024), (3, 1027), (2, 1028)] {
+        for dtype in [DType::F32, DType::F16, DType::BF16] {
+            let outcome = |on: On| {
+                let values: Vec<f32> = (0..shape.0 * shape.1).map(|i| (i as f32 * 0.37).sin()).collect();
+                let x = Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+                let stored = Tensor::zeros(shape, dtype, &Device::Cpu).unwrap();
+                let read = Cells::Host((0..shape.0).map(|sample| 0.5 * sample as f64).collect());
+                let launch =
+                    TensorLaunch { scalars: &[], draws: &[], cells: &[&read], seed: 0, first_sample: 0, threads: 1 };
+                let cells = kernel.launch(on, &launch, &[&x], &[&stored]).unwrap();
+                let cells = cells.iter().flat_map(|cells| match cells {
+                    Cells::Host(numbers) => numbers.clone(),
+                    Cells::Tensor(tensor) => numbers(tensor),
+                });
+                (cells.collect::<Vec<f64>>(), numbers(&stored))
+            };
+            let (expected, found) = (outcome(On::Tensors), outcome(On::Wgpu));
+            assert_eq!(expected.0.len(), 3 * shape.0);
+            let far = |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
+            assert!(far(&expected.0, &found.0) <= 2e-6, "{shape:?} {dtype:?}: {:?}, not {:?}", found.0, expected.0);
+            assert_eq!(far(&expected.1, &found.1), 0.0, "{shape:?} {dtype:?}");
         }
     }
 }

@@ -3,9 +3,9 @@
 use candle_core::{DType, Device, Tensor};
 use samp_compiler::backend::{Artifact, Dtype, Engine, compile};
 use samp_compiler::ir::kernel::{Args, Kernel};
-use samp_compiler::ir::op::Op;
+use samp_compiler::ir::op::{Op, Reduction};
 use samp_compiler::library::std_planned_samplers;
-use samp_runtime::device::{DeviceKernel, TensorDraw, TensorLaunch};
+use samp_runtime::device::{Cells, DeviceKernel, TensorDraw, TensorLaunch};
 use samp_runtime::{Call, Compiled, Input, On, RunOptions, Start};
 use serde_json::{Map, json};
 
@@ -143,6 +143,65 @@ pub(crate) fn operations(config: &Config) -> Result<Part> {
     Ok(Part { right, json: json!({ "ops": worst }) })
 }
 
+/// What a kernel reduces of its loads, cells for cell, on a device; one cell is read.
+fn reductions_of(
+    kernel: &DeviceKernel,
+    (device, on): (&Device, On),
+    (samples, elements): (usize, usize),
+    dtype: DType,
+) -> Result<Vec<Vec<f64>>> {
+    let load = Tensor::from_vec(numbers(samples * elements, 1), (samples, elements), &Device::Cpu)?;
+    let load = load.to_dtype(dtype)?.to_device(device)?;
+    let read = Cells::Host((0..samples).map(|sample| 0.25 * sample as f64 - 0.5).collect());
+    let launch = TensorLaunch { scalars: &[], draws: &[], cells: &[&read], seed: 0, first_sample: 0, threads: 1 };
+    let cells = kernel.launch(on, &launch, &[&load], &[])?;
+    let numbers = cells.into_iter().map(|cells| match cells {
+        Cells::Host(numbers) => Ok(numbers),
+        Cells::Tensor(tensor) => Ok(tensor.to_dtype(DType::F64)?.to_vec1()?),
+    });
+    numbers.collect()
+}
+
+/// Reductions of every kind, in every number type and at odd sizes; and samples alone, which must be the same bits.
+pub(crate) fn reductions(config: &Config) -> Result<Part> {
+    // Sums of n numbers in f32, pair by pair.
+    const BOUND: f64 = 4e-6;
+    let mut kernel = Kernel::new("measuring");
+    let (x, cell) = (kernel.load(0), kernel.cell(0));
+    let (moved, squared) = (kernel.apply(Op::Sub, [x, cell]), kernel.apply(Op::Mul, [x, x]));
+    for (how, value) in [
+        (Reduction::Mean, moved),
+        (Reduction::Mean, squared),
+        (Reduction::Max, moved),
+        (Reduction::Quantile(0.995), moved),
+        (Reduction::Quantile(0.5), squared),
+    ] {
+        kernel.reduce(how, value);
+    }
+    let kernel = DeviceKernel::from(compile(&kernel, Engine::best(), Dtype::F32)?);
+    let on_device = (&config.device, config.on);
+    let (mut worst, mut same) = (0f64, true);
+    for shape in SHAPES.into_iter().chain([(2, 1 << 16), (1, 1 << 20)]) {
+        for dtype in DTYPES {
+            let found = reductions_of(&kernel, on_device, shape, dtype)?;
+            let expected = reductions_of(&kernel, (&Device::Cpu, On::Tensors), shape, dtype)?;
+            for (a, b) in found.iter().flatten().zip(expected.iter().flatten()) {
+                worst = worst.max((a - b).abs() / b.abs().max(1.0));
+            }
+            // The first sample has the same numbers and cell in any batch.
+            let alone = reductions_of(&kernel, on_device, (1, shape.1), dtype)?;
+            same &= found.iter().zip(&alone).all(|(whole, alone)| whole[0].to_bits() == alone[0].to_bits());
+        }
+    }
+    let right = worst <= BOUND && same;
+    println!(
+        "  the farthest {worst:.1e} from the CPU's, bound {BOUND:.0e}; a sample alone has {} bits{}",
+        if same { "the same" } else { "OTHER" },
+        if right { "" } else { "   OUTSIDE" }
+    );
+    Ok(Part { right, json: json!({ "worst": worst, "bound": BOUND, "same_bits_alone": same }) })
+}
+
 /// A denoiser that is no denoiser: branches differ, and so do its answers to different times.
 fn answer(x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
     let rows = call.batch();
@@ -160,25 +219,29 @@ fn sample(compiled: &Compiled, device: &Device, on: On) -> Result<Vec<f32>> {
     Ok(run.finish()?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?)
 }
 
-/// Every sampler of the library whose steps the grid gives, plain and guided, on the device and through candle's operations.
+/// Guidance that makes numbers per sample.
+const MEASURING: [&str; 5] = ["apg", "cfg_norm", "cfg_rescale", "cfg_zero_star", "dynamic_threshold"];
+
+/// Every sampler of the library whose steps the grid gives, plain and guided, and guidance that measures, on the device and
+/// through candle's operations.
 pub(crate) fn samplers(config: &Config) -> Result<Part> {
     const BOUND: f32 = 2e-5;
     let (mut right, mut worst, mut n) = (true, 0f32, 0);
-    for sampler in std_planned_samplers() {
-        for guidance in ["plain", "cfg(scale = 2.5)"] {
-            let compiled = pipeline(sampler, guidance).compile()?;
-            let expected = sample(&compiled, &Device::Cpu, On::Tensors)?;
-            let size = expected.iter().fold(1f32, |top, x| top.max(x.abs()));
-            for on in [config.on, On::CandleOps] {
-                let found = sample(&compiled, &config.device, on)?;
-                let off = found.iter().zip(&expected).fold(0f32, |top, (a, b)| top.max((a - b).abs())) / size;
-                if off > BOUND || off.is_nan() {
-                    println!("  {sampler}, {guidance}, {on:?}: {off:e}   OUTSIDE");
-                    right = false;
-                }
-                worst = worst.max(off);
-                n += 1;
+    let measuring = MEASURING.map(|guidance| ("dpmpp_2m", guidance));
+    let of = |sampler| ["plain", "cfg(scale = 2.5)"].map(|guidance| (sampler, guidance));
+    for (sampler, guidance) in std_planned_samplers().flat_map(of).chain(measuring) {
+        let compiled = pipeline(sampler, guidance).compile()?;
+        let expected = sample(&compiled, &Device::Cpu, On::Tensors)?;
+        let size = expected.iter().fold(1f32, |top, x| top.max(x.abs()));
+        for on in [config.on, On::CandleOps] {
+            let found = sample(&compiled, &config.device, on)?;
+            let off = found.iter().zip(&expected).fold(0f32, |top, (a, b)| top.max((a - b).abs())) / size;
+            if off > BOUND || off.is_nan() {
+                println!("  {sampler}, {guidance}, {on:?}: {off:e}   OUTSIDE");
+                right = false;
             }
+            worst = worst.max(off);
+            n += 1;
         }
     }
     println!(

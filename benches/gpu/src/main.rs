@@ -89,6 +89,7 @@ type Check = fn(&Config) -> Result<Part>;
 /// The parts, in order: what is right before what is fast.
 const PARTS: &[(&str, Check)] = &[
     ("operations", agree::operations),
+    ("reductions", agree::reductions),
     ("samplers", agree::samplers),
     ("first run", run::first),
     ("run", run::steps),
@@ -99,7 +100,14 @@ const PARTS: &[(&str, Check)] = &[
 fn config(device: &str, rest: &[String]) -> Result<Config> {
     let (device, on) = match device {
         "cpu" => (Device::Cpu, On::Tensors),
-        "cuda" => (Device::new_cuda(0)?, On::Tensors),
+        "cuda" => {
+            // Without the backtrace that candle adds.
+            let device = Device::new_cuda(0).map_err(|error| {
+                let reason = error.to_string();
+                format!("there is no NVIDIA device: {}", reason.lines().next().unwrap_or_default())
+            });
+            (device?, On::Tensors)
+        }
         #[cfg(feature = "wgpu")]
         "wgpu" => (Device::Cpu, On::Wgpu),
         other => return Err(format!("no device `{other}` in this build").into()),
@@ -129,7 +137,7 @@ fn nvrtc() -> Result<bool> {
         for storage in [Storage::F32, Storage::Bf16] {
             let kernel = CubeKernel::new(kernel, Layout::uniform(kernel, storage))?;
             for capability in [(8, 0), (9, 0)] {
-                let ptx = compile_for(&kernel.cuda()?, capability)?;
+                let ptx = compile_for(&kernel.cuda()?.source, capability)?;
                 println!("{} for {}.{}: {} bytes of PTX", kernel.name(), capability.0, capability.1, ptx.len());
             }
         }

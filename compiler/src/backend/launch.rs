@@ -468,7 +468,12 @@ fn check_count(kind: &'static str, expected: usize, found: usize) -> Result<(), 
     Err(LaunchError::Count { kind, expected, found })
 }
 
-fn check_size(kind: &'static str, slot: usize, expected: usize, found: usize) -> Result<(), LaunchError> {
+/// Checks how many numbers a buffer or cell has.
+///
+/// # Errors
+///
+/// Another number of them.
+pub fn check_size(kind: &'static str, slot: usize, expected: usize, found: usize) -> Result<(), LaunchError> {
     if expected == found {
         return Ok(());
     }

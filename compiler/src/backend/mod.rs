@@ -102,9 +102,6 @@ pub enum BackendError {
     /// A device layout that is not the kernel's, or not the device's.
     #[error("the device layout does not fit kernel `{0}`")]
     Layout(String),
-    /// Device kernels have no reductions yet.
-    #[error("kernel `{0}` reads or makes a number per sample, which device kernels cannot do yet")]
-    Reductions(String),
     /// cubecl refused.
     #[error("internal error: cubecl cannot compile a kernel ({0}); please report it")]
     Cube(String),

@@ -3,15 +3,25 @@
 use candle_core::Tensor;
 use samp_compiler::backend::Dtype;
 use samp_compiler::backend::cube::launch::GridLaunch;
-use samp_compiler::backend::cube::layout::{Counting, Extent, Layout, NoiseLayout, Room, Storage, StoreLayout, Width};
+#[cfg(feature = "cuda")]
+use samp_compiler::backend::cube::layout::Room;
+use samp_compiler::backend::cube::layout::{Extent, Layout, NoiseLayout, Storage, StoreLayout};
+#[cfg(feature = "cuda")]
+use samp_compiler::backend::reduce::whole;
 use samp_compiler::backend::stored::Stored;
+use samp_compiler::ir::kernel::Kernel;
 
 use super::operands::{Operand, stored};
-use super::{DeviceError, Role, TensorDraw, TensorLaunch, candle_ops};
+use super::{Cells, DeviceError, Role, TensorDraw, TensorLaunch, candle_ops};
 
 /// The layout of a launch on checked operands, or nothing for what device functions do not do: numbers in f64, two
 /// loads in the place of one store, and increments of a Brownian path that are not given.
-pub(super) fn layout(operands: &[Operand<'_>], launch: &TensorLaunch<'_>, extent: Extent) -> Option<Layout> {
+pub(super) fn layout(
+    kernel: &Kernel,
+    operands: &[Operand<'_>],
+    launch: &TensorLaunch<'_>,
+    extent: Extent,
+) -> Option<Layout> {
     let mut loads = Vec::new();
     let mut stores = Vec::new();
     for operand in operands {
@@ -39,20 +49,20 @@ pub(super) fn layout(operands: &[Operand<'_>], launch: &TensorLaunch<'_>, extent
         TensorDraw::Path(_) => None,
     });
     let noises = noises.collect::<Option<Vec<_>>>()?;
-    let layout = Layout { loads, noises, stores, width: Width::One, counting: Counting::ByOne };
-    Some(layout.fitted(extent))
+    Some(Layout { loads, noises, stores, ..Layout::uniform(kernel, Storage::F32) }.fitted(extent))
 }
 
 /// A launch with increments of the Brownian path as given noise: device functions make single draws alone. They are
-/// made on the host, as the CPU makes them, and sent to the device. In f64 there are no device functions.
+/// made on the host, as the CPU makes them, in the shape of `like`'s first, and sent to its device. In f64 there are no
+/// device functions.
 pub(super) fn with_paths_given(
     compute: Dtype,
     launch: &TensorLaunch<'_>,
-    stores: &[&Tensor],
-    then: impl Fn(&TensorLaunch<'_>) -> Result<(), DeviceError>,
-) -> Result<(), DeviceError> {
+    like: &[&Tensor],
+    then: impl Fn(&TensorLaunch<'_>) -> Result<Vec<Cells>, DeviceError>,
+) -> Result<Vec<Cells>, DeviceError> {
     let paths = launch.draws.iter().map(|draw| match draw {
-        TensorDraw::Path(terms) if compute == Dtype::F32 => candle_ops::noise::<f32>(launch, stores, terms).map(Some),
+        TensorDraw::Path(terms) if compute == Dtype::F32 => candle_ops::noise::<f32>(launch, like, terms).map(Some),
         TensorDraw::Path(_) | TensorDraw::Generated { .. } | TensorDraw::Given(_) => Ok(None),
     });
     let paths = paths.collect::<Result<Vec<_>, _>>()?;
@@ -61,7 +71,15 @@ pub(super) fn with_paths_given(
     then(&TensorLaunch { draws: &draws, ..*launch })
 }
 
+/// What a kernel makes of samples without elements, and of no samples.
+#[cfg(feature = "cuda")]
+pub(super) fn cells_of_nothing(kernel: &Kernel, samples: usize) -> Vec<Cells> {
+    let cells = kernel.reduces.iter().map(|reduce| Cells::Host(vec![whole::<f32>(reduce.how, &[]); samples]));
+    cells.collect()
+}
+
 /// What is known of the operands' memory, if their storages start at multiples of 16 bytes.
+#[cfg(feature = "cuda")]
 pub(super) fn room(operands: &[Operand<'_>]) -> Room {
     let aligned = |operand: &Operand<'_>| {
         stored(operand.tensor.dtype()).is_some_and(|stored| (operand.range.0 * stored.size()).is_multiple_of(16))

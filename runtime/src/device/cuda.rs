@@ -5,6 +5,9 @@
 //! copies nothing, allocates nothing and waits for nothing. Storages start at multiples of 256 bytes, as the driver
 //! gives them.
 //!
+//! A kernel that reduces is followed by a small one that finishes its reductions. Between them lies memory that is taken
+//! and given back in the order of the stream; the cells stay on the device, for the kernels that read them.
+//!
 //! f64 has no device code; such launches go through candle's operations.
 
 use std::cell::Cell;
@@ -15,15 +18,18 @@ use candle_core::cuda_backend::cudarc::driver::{
 };
 use candle_core::cuda_backend::cudarc::nvrtc::{self, CompileError, CompileOptions, Ptx, compile_ptx_with_opts};
 use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice, DeviceId};
-use candle_core::{CpuStorage, CudaStorage, Device, InplaceOp1, Layout as TensorLayout, Storage, Tensor};
+use candle_core::op::BackpropOp;
+use candle_core::{CpuStorage, CudaStorage, DType, Device, InplaceOp1, Layout as TensorLayout, Storage, Tensor};
+use samp_compiler::backend::cube::launch::Grid;
 use samp_compiler::backend::cube::layout::{Extent, Layout, Slot};
-use samp_compiler::backend::cube::{CUDA_OPTIONS, CubeKernel, THREADS};
-use samp_compiler::backend::launch::check_counts;
+use samp_compiler::backend::cube::reduce::Finish;
+use samp_compiler::backend::cube::{CUDA_OPTIONS, CubeKernel, CudaText, THREADS};
+use samp_compiler::backend::launch::{check_counts, check_size};
 use samp_compiler::backend::{Artifact, Dtype};
 
 use super::operands::{self, Operand};
 use super::ptx_cache::{Key, PtxCache};
-use super::{DeviceError, Role, TensorLaunch, candle_ops, cube};
+use super::{Cells, DeviceError, Role, TensorLaunch, candle_ops, cube};
 
 /// The device functions of one kernel, made when they are first launched.
 #[derive(Debug, Default)]
@@ -32,63 +38,131 @@ pub struct Functions(Mutex<Vec<(DeviceId, Arc<Function>)>>);
 #[derive(Debug)]
 struct Function {
     kernel: CubeKernel,
-    function: CudaFunction,
+    code: Code,
+    /// What finishes the kernel's reductions.
+    finish: Option<(Finish, Code)>,
 }
 
-/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order, on the CUDA device that they are on.
+/// A function on the device.
+#[derive(Debug)]
+struct Code {
+    function: CudaFunction,
+    shared_bytes: u32,
+}
+
+/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order, on the CUDA device that they are on; gives
+/// what it reduces.
 ///
 /// # Errors
 ///
 /// As [`cpu::launch`](super::cpu::launch), and whatever NVRTC and the driver say.
 pub fn launch(
     functions: &Functions,
+    device: &CudaDevice,
     artifact: &Artifact,
     launch: &TensorLaunch<'_>,
     loads: &[&Tensor],
     stores: &[&Tensor],
-) -> Result<(), DeviceError> {
+) -> Result<Vec<Cells>, DeviceError> {
     let kernel = artifact.kernel();
     let counts = [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len(), launch.cells.len()];
     check_counts(kernel, counts)?;
     let mut operands = operands::checked(artifact.dtype(), launch, loads, stores)?;
-    let Some(Device::Cuda(device)) = stores.first().map(|store| store.device()) else { return Ok(()) };
     let shape = operands::samples(loads, stores);
     if shape.0 * shape.1 == 0 {
-        return Ok(());
+        return Ok(cube::cells_of_nothing(kernel, shape.0));
     }
     let extent = Extent { samples: shape.0, elements: shape.1, room: cube::room(&operands) };
     let layout = match artifact.dtype() {
-        Dtype::F32 => cube::layout(&operands, launch, extent),
+        Dtype::F32 => cube::layout(kernel, &operands, launch, extent),
         Dtype::F64 => None,
     };
-    let Some(layout) = layout else {
-        // A kernel that measures does not come here, so there is nothing that it gives back.
-        return candle_ops::launch(artifact, launch, loads, stores).map(|_| ());
-    };
+    let Some(layout) = layout else { return candle_ops::launch(artifact, launch, loads, stores) };
     let function = functions.get(device, artifact, layout)?;
     let draws = cube::draws(launch);
     let grid = function.kernel.grid(&cube::grid_launch(launch, &draws, shape))?;
-    let info = function.kernel.cuda_info(&grid);
     let slots = function.kernel.layout().slots();
+    let finish = match &function.finish {
+        Some((finish, code)) => Some((code, finish.grid(shape.0, shape.1)?, finish)),
+        None => None,
+    };
+    let cells = launch.cells.iter().enumerate().map(|(slot, cells)| cell(cells, slot, shape.0, device));
+    let cells = cells.collect::<Result<Vec<_>, DeviceError>>()?;
+    let left = slots.iter().filter(|slot| matches!(slot, Slot::Partials | Slot::Whole(_)));
+    let left = left.map(|slot| scratch(device, function.kernel.layout().count(*slot, shape.0, shape.1)));
+    let left = left.collect::<candle_core::Result<Vec<_>>>()?;
+    let made = finish.as_ref().map(|(_, grid, _)| scratch(device, grid.blocks as usize)).transpose()?;
 
     // A stable sort: stores stay first in their storage.
     operands.sort_by_key(|operand| operand.storage);
     let addresses = Addresses::new(loads.len(), launch.draws.len(), stores.len());
     let stream = device.cuda_stream();
     lock_all(&operands, &addresses, &stream, &|| {
-        let buffers: Vec<u64> = slots.iter().map(|slot| addresses.of(*slot).get()).collect();
-        let mut builder = stream.launch_builder(&function.function);
-        for buffer in &buffers {
-            builder.arg(buffer);
-        }
-        // The struct of parameters by value: the driver copies as many bytes as the function declares.
-        builder.arg(&info[0]);
-        let config = LaunchConfig { grid_dim: (grid.blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
+        let guards: Vec<_> = cells.iter().map(|cell| cell.storage_and_layout()).collect();
+        let cells = guards.iter().map(|(storage, layout)| {
+            let Storage::Cuda(storage) = &**storage else { candle_core::bail!("expected cells on a CUDA device") };
+            let (start, used) = address(storage, &stream)?;
+            Ok((start + (layout.start_offset() * size_of::<f32>()) as u64, used))
+        });
+        let cells = cells.collect::<candle_core::Result<Vec<_>>>()?;
+        let left: Vec<_> = left.iter().map(|slice| slice.device_ptr(&stream)).collect();
+        let mut left_over = left.iter();
+        let buffers = slots.iter().map(|slot| match *slot {
+            Slot::Load(slot) => addresses.loads[slot].get(),
+            Slot::Noise(slot) => addresses.noises[slot].get(),
+            Slot::Store(slot) => addresses.stores[slot].get(),
+            Slot::Cell(slot) => cells[slot].0,
+            Slot::Partials | Slot::Whole(_) => left_over.next().expect("each has memory").0,
+        });
+        let buffers: Vec<u64> = buffers.collect();
         // SAFETY: the parameters are those that the kernel's text declares, in its order; each address is of a locked
-        // storage on this device with the numbers of the launch, and `checked` found no conflict among them.
-        unsafe { builder.launch(config) }.map(drop).map_err(candle_core::Error::wrap)
+        // storage or memory on this device with the numbers of the launch, and `checked` found no conflict among them.
+        unsafe { enqueue(&stream, &function.code, &buffers, &grid)? };
+        if let (Some((code, grid, _)), Some(made)) = (&finish, &made) {
+            let made = made.device_ptr(&stream);
+            let buffers: Vec<u64> = left.iter().chain([&made]).map(|(address, _)| *address).collect();
+            // SAFETY: the same; what the kernel left is there before this begins, as both are in one stream.
+            unsafe { enqueue(&stream, code, &buffers, grid)? };
+        }
+        Ok(())
     })?;
-    Ok(())
+    let Some(made) = made else { return Ok(Vec::new()) };
+    let made = Storage::Cuda(CudaStorage::wrap_cuda_slice(made, device.clone()));
+    let made = Tensor::from_storage(made, kernel.reduces.len() * shape.0, BackpropOp::none(), false);
+    let cells = (0..kernel.reduces.len()).map(|slot| Ok(Cells::Tensor(made.narrow(0, slot * shape.0, shape.0)?)));
+    cells.collect()
+}
+
+/// A cell as kernels read it: a number of f32 for each sample, on the device.
+fn cell(cells: &Cells, slot: usize, samples: usize, device: &CudaDevice) -> Result<Tensor, DeviceError> {
+    let cells = cells.on(&Device::Cuda(device.clone()))?.to_dtype(DType::F32)?.contiguous()?;
+    check_size("cell", slot, samples, cells.elem_count())?;
+    Ok(cells)
+}
+
+/// Memory for so many numbers, with anything in it; candle gives it back in the order of the stream.
+fn scratch(device: &CudaDevice, n: usize) -> candle_core::Result<CudaSlice<f32>> {
+    // SAFETY: it is written before it is read, by the functions that it is for.
+    unsafe { device.alloc::<f32>(n) }
+}
+
+/// Puts a function in the stream.
+///
+/// # Safety
+///
+/// The buffers and the grid's numbers are what the function declares, and it may read and write there.
+unsafe fn enqueue(stream: &CudaStream, code: &Code, buffers: &[u64], grid: &Grid) -> candle_core::Result<()> {
+    let info = grid.cuda_info(buffers.len());
+    let mut builder = stream.launch_builder(&code.function);
+    for buffer in buffers {
+        builder.arg(buffer);
+    }
+    // The struct of parameters by value: the driver copies as many bytes as the function declares.
+    builder.arg(&info[0]);
+    let shared_mem_bytes = code.shared_bytes;
+    let config = LaunchConfig { grid_dim: (grid.blocks, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes };
+    // SAFETY: the caller's promise.
+    unsafe { builder.launch(config) }.map(drop).map_err(candle_core::Error::wrap)
 }
 
 impl Functions {
@@ -101,34 +175,42 @@ impl Functions {
             return Ok(Arc::clone(function));
         }
         let kernel = CubeKernel::new(artifact.kernel(), layout)?;
-        let function = Arc::new(Function { function: load(device, &kernel)?, kernel });
+        let finish = match kernel.finish() {
+            Some(finish) => {
+                let code = load(device, finish.name(), &finish.cuda()?)?;
+                Some((finish, code))
+            }
+            None => None,
+        };
+        let function = Arc::new(Function { code: load(device, kernel.name(), &kernel.cuda()?)?, kernel, finish });
         known.push((id, Arc::clone(&function)));
         Ok(function)
     }
 }
 
-/// The device function of a kernel: kept on disk or compiled.
-fn load(device: &CudaDevice, kernel: &CubeKernel) -> Result<CudaFunction, DeviceError> {
+/// The device function of a text: kept on disk or compiled.
+fn load(device: &CudaDevice, name: &str, text: &CudaText) -> Result<Code, DeviceError> {
     let context = Arc::clone(device.cuda_stream().context());
     let (major, minor) = context.compute_capability().map_err(candle_core::Error::wrap)?;
-    let text = kernel.cuda()?;
+    let CudaText { source, shared_bytes } = text;
+    let shared_bytes = u32::try_from(*shared_bytes).expect("a block's shared memory is small");
     let options = options(major, minor);
     let versions = versions();
-    let key = Key { text: &text, options: &options, versions: &versions };
+    let key = Key { text: source, options: &options, versions: &versions };
     let cache = PtxCache::of_user();
     let function = |ptx: String| {
         let module = context.load_module(Ptx::from_src(ptx))?;
-        module.load_function(kernel.name())
+        module.load_function(name)
     };
     // A driver that refuses what is kept gets it compiled anew.
     if let Some(function) = cache.as_ref().and_then(|cache| cache.get(&key)).and_then(|ptx| function(ptx).ok()) {
-        return Ok(function);
+        return Ok(Code { function, shared_bytes });
     }
-    let ptx = compile(&text, options.clone())?;
+    let ptx = compile(source, options.clone())?;
     if let Some(cache) = &cache {
         cache.put(&key, &ptx);
     }
-    Ok(function(ptx).map_err(candle_core::Error::wrap)?)
+    Ok(Code { function: function(ptx).map_err(candle_core::Error::wrap)?, shared_bytes })
 }
 
 /// The PTX of a kernel's text for a compute capability. It needs NVRTC, and no device.
@@ -175,14 +257,6 @@ impl Addresses {
     fn new(n_loads: usize, n_noises: usize, n_stores: usize) -> Addresses {
         let none = |n| vec![Cell::new(0); n];
         Addresses { loads: none(n_loads), noises: none(n_noises), stores: none(n_stores) }
-    }
-
-    fn of(&self, slot: Slot) -> &Cell<u64> {
-        match slot {
-            Slot::Load(slot) => &self.loads[slot],
-            Slot::Noise(slot) => &self.noises[slot],
-            Slot::Store(slot) => &self.stores[slot],
-        }
     }
 
     /// Notes the place of each operand in the storage that starts at this address.

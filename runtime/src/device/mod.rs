@@ -102,15 +102,7 @@ impl DeviceKernel {
         &self.artifact
     }
 
-    /// Whether it reads or makes numbers per sample, which kernels of devices cannot do yet.
-    #[cfg(any(feature = "cuda", feature = "wgpu"))]
-    fn measures(&self) -> bool {
-        let kernel = self.artifact.kernel();
-        kernel.n_cells > 0 || !kernel.reduces.is_empty()
-    }
-
-    /// Runs the kernel on `loads` and writes into `stores`, in slot order; gives what it reduces. Kernels that read or
-    /// make numbers per sample run through candle's operations where the tensors are on a device.
+    /// Runs the kernel on `loads` and writes into `stores`, in slot order; gives what it reduces.
     ///
     /// # Errors
     ///
@@ -127,23 +119,23 @@ impl DeviceKernel {
         match (on, device) {
             (On::Tensors, Device::Cpu) => cpu(),
             #[cfg(feature = "cuda")]
-            (On::Tensors, Device::Cuda(_)) if !self.measures() => {
-                cube::with_paths_given(self.artifact.dtype(), launch, stores, |launch| {
-                    cuda::launch(&self.cuda, &self.artifact, launch, loads, stores)
-                })?;
-                Ok(Vec::new())
+            (On::Tensors, Device::Cuda(device)) => {
+                let like = [stores, loads].concat();
+                cube::with_paths_given(self.artifact.dtype(), launch, &like, |launch| {
+                    cuda::launch(&self.cuda, device, &self.artifact, launch, loads, stores)
+                })
             }
-            (On::Tensors, Device::Cuda(_) | Device::Metal(_)) | (On::CandleOps, _) => {
+            #[cfg(not(feature = "cuda"))]
+            (On::Tensors, Device::Cuda(_)) => candle_ops::launch(&self.artifact, launch, loads, stores),
+            (On::Tensors, Device::Metal(_)) | (On::CandleOps, _) => {
                 candle_ops::launch(&self.artifact, launch, loads, stores)
             }
             #[cfg(feature = "wgpu")]
-            (On::Wgpu, _) if self.measures() => cpu(),
-            #[cfg(feature = "wgpu")]
             (On::Wgpu, _) => {
-                cube::with_paths_given(self.artifact.dtype(), launch, stores, |launch| {
+                let like = [stores, loads].concat();
+                cube::with_paths_given(self.artifact.dtype(), launch, &like, |launch| {
                     wgpu::launch(&self.wgpu, &self.artifact, launch, loads, stores)
-                })?;
-                Ok(Vec::new())
+                })
             }
         }
     }

@@ -8,15 +8,15 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use candle_core::{CpuStorage, Storage, Tensor};
+use candle_core::{CpuStorage, DType, Storage, Tensor};
 use samp_compiler::backend::cube::CubeKernel;
-use samp_compiler::backend::cube::layout::{Extent, Layout, Room, Slot, StoreLayout};
+use samp_compiler::backend::cube::layout::{Extent, Layout, Room, Slot, StoreLayout, Width};
 use samp_compiler::backend::cube::wgpu::{Adapter, DeviceBuffer};
-use samp_compiler::backend::launch::check_counts;
+use samp_compiler::backend::launch::{check_counts, check_size};
 use samp_compiler::backend::{Artifact, BackendError, Dtype};
 
-use super::operands::{self, Operand};
-use super::{DeviceError, Role, TensorLaunch, cpu, cube};
+use super::operands::{self, Operand, candle_dtype};
+use super::{Cells, DeviceError, Role, TensorLaunch, cpu, cube};
 
 /// The device functions of one kernel, made when they are first launched.
 #[derive(Debug, Default)]
@@ -28,7 +28,8 @@ fn adapter() -> Result<&'static Adapter, BackendError> {
     ADAPTER.get_or_init(Adapter::open).as_ref().map_err(Clone::clone)
 }
 
-/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order, all of them on the CPU.
+/// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order, all of them on the CPU; gives what it
+/// reduces.
 ///
 /// # Errors
 ///
@@ -39,7 +40,7 @@ pub fn launch(
     launch: &TensorLaunch<'_>,
     loads: &[&Tensor],
     stores: &[&Tensor],
-) -> Result<(), DeviceError> {
+) -> Result<Vec<Cells>, DeviceError> {
     let kernel = artifact.kernel();
     let counts = [loads.len(), stores.len(), launch.scalars.len(), launch.draws.len(), launch.cells.len()];
     check_counts(kernel, counts)?;
@@ -48,28 +49,60 @@ pub fn launch(
     let shape = operands::samples(loads, stores);
     let extent = Extent { samples: shape.0, elements: shape.1, room: Room::Padded };
     let layout = match artifact.dtype() {
-        Dtype::F32 => cube::layout(&operands, launch, extent),
+        Dtype::F32 => cube::layout(kernel, &operands, launch, extent),
         Dtype::F64 => None,
     };
-    let Some(layout) = layout.filter(|_| shape.0 * shape.1 > 0) else {
-        return cpu::launch(artifact, launch, loads, stores).map(|_| ());
+    let Some(mut layout) = layout.filter(|_| shape.0 * shape.1 > 0) else {
+        return Ok(cpu::launch(artifact, launch, loads, stores)?.into_iter().map(Cells::Host).collect());
     };
+    if layout.width == Width::One && layout.has_halves() {
+        // No adapter has single numbers of 16 bits. They are converted here instead, on their way.
+        layout = layout.widened().fitted(extent);
+    }
     let function = functions.get(artifact, layout)?;
     let adapter = adapter()?;
     let slots = function.layout().slots();
-    let buffers = slots.iter().map(|slot| buffer(adapter, *slot, &operands)).collect::<Result<Vec<_>, _>>()?;
+    let buffers = slots.iter().map(|slot| match slot {
+        Slot::Cell(cell) => {
+            let numbers = launch.cells[*cell].host()?;
+            check_size("cell", *cell, shape.0, numbers.len())?;
+            Ok(adapter.upload(&numbers.iter().flat_map(|number| (*number as f32).to_le_bytes()).collect::<Vec<u8>>()))
+        }
+        Slot::Partials | Slot::Whole(_) => Ok(adapter.alloc(4 * function.layout().count(*slot, shape.0, shape.1))),
+        Slot::Load(load) => upload(adapter, function.layout(), *slot, &operands, Role::Load(*load)),
+        Slot::Noise(noise) => upload(adapter, function.layout(), *slot, &operands, Role::Noise(*noise)),
+        Slot::Store(_) => {
+            let size = function.layout().storage(*slot).size();
+            Ok(adapter.alloc(size * function.layout().count(*slot, shape.0, shape.1)))
+        }
+    });
+    let buffers = buffers.collect::<Result<Vec<_>, DeviceError>>()?;
     let draws = cube::draws(launch);
     let grid = cube::grid_launch(launch, &draws, shape);
     adapter.launch(&function, &grid, &buffers.iter().collect::<Vec<_>>())?;
+    let cells = match function.finish() {
+        None => Vec::new(),
+        Some(finish) => {
+            let cells = adapter.alloc(4 * finish.hows().len() * shape.0);
+            let left = slots.iter().zip(&buffers).filter(|(slot, _)| matches!(slot, Slot::Partials | Slot::Whole(_)));
+            let left: Vec<&DeviceBuffer> = left.map(|(_, buffer)| buffer).chain([&cells]).collect();
+            adapter.finish(&finish, shape, &left)?;
+            let bytes = adapter.read(&cells)?;
+            let number = |four: &[u8]| f64::from(f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+            let numbers: Vec<f64> = bytes.chunks_exact(4).map(number).collect();
+            numbers.chunks(shape.0).map(|numbers| Cells::Host(numbers.to_vec())).collect()
+        }
+    };
     for (slot, store) in function.layout().stores.iter().enumerate() {
         let written = match store {
             StoreLayout::Own(_) => Slot::Store(slot),
             StoreLayout::InPlace(load) => Slot::Load(*load),
         };
         let at = slots.iter().position(|slot| *slot == written).expect("a layout has a buffer for each store");
-        write(stores[slot], &adapter.read(&buffers[at])?)?;
+        let dtype = candle_dtype(function.layout().storage(written).into());
+        write(stores[slot], &adapter.read(&buffers[at])?, dtype)?;
     }
-    Ok(())
+    Ok(cells)
 }
 
 impl Functions {
@@ -85,21 +118,17 @@ impl Functions {
     }
 }
 
-/// The adapter's buffer of a slot, with the numbers of a load or given noise.
-fn buffer(adapter: &Adapter, slot: Slot, operands: &[Operand<'_>]) -> candle_core::Result<DeviceBuffer> {
-    let role = match slot {
-        Slot::Load(slot) => Role::Load(slot),
-        Slot::Noise(slot) => Role::Noise(slot),
-        Slot::Store(slot) => Role::Store(slot),
-    };
+/// The adapter's buffer of a load or given noise, with its numbers.
+fn upload(
+    adapter: &Adapter,
+    layout: &Layout,
+    slot: Slot,
+    operands: &[Operand<'_>],
+    role: Role,
+) -> Result<DeviceBuffer, DeviceError> {
     let operand = operands.iter().find(|operand| operand.role == role).expect("a layout has the slots of the operands");
-    match slot {
-        Slot::Load(_) | Slot::Noise(_) => Ok(adapter.upload(&bytes(operand.tensor)?)),
-        Slot::Store(_) => {
-            let size = operand.tensor.elem_count() * operand.tensor.dtype().size_in_bytes();
-            Ok(adapter.alloc(size))
-        }
-    }
+    let numbers = operand.tensor.to_dtype(candle_dtype(layout.storage(slot).into()))?;
+    Ok(adapter.upload(&bytes(&numbers)?))
 }
 
 /// The numbers of a contiguous tensor on the CPU, as they are in memory.
@@ -119,7 +148,7 @@ fn bytes(tensor: &Tensor) -> candle_core::Result<Vec<u8>> {
 }
 
 /// Writes what an adapter gave back into the caller's tensor.
-fn write(store: &Tensor, bytes: &[u8]) -> candle_core::Result<()> {
-    let from = Tensor::from_raw_buffer(bytes, store.dtype(), &[store.elem_count()], store.device())?;
-    store.flatten_all()?.slice_set(&from, 0, 0)
+fn write(store: &Tensor, bytes: &[u8], dtype: DType) -> candle_core::Result<()> {
+    let from = Tensor::from_raw_buffer(bytes, dtype, &[store.elem_count()], store.device())?;
+    store.flatten_all()?.slice_set(&from.to_dtype(store.dtype())?, 0, 0)
 }

@@ -1,8 +1,11 @@
 //! A kernel as a device function: its parameters, and the body that cubecl's `define` asks for.
 //!
 //! Parameters are the buffers of [`Layout::slots`], then by value: the scalars, the number of threads that have work,
-//! and if noise is generated the elements of a sample, the first sample's index, the seed's two words, and the stream
-//! and draw of each generated noise.
+//! if blocks work by sample the threads and blocks of a sample and the blocks of all, and if noise is generated the
+//! elements of a sample, the first sample's index, the seed's two words, and the stream and draw of each generated
+//! noise.
+//!
+//! What is reduced leaves the function as [`ReduceLayout`] says; `reduce` has the rest.
 
 use std::sync::Arc;
 
@@ -11,13 +14,16 @@ use cubecl::ir::{AddressType, DeviceProperties, ElemType, Scope, TargetPropertie
 use cubecl::prelude::*;
 
 use super::halves;
-use super::lanes::{Float, Vectors, Word};
-use super::layout::{Counting, Layout, NoiseLayout, Slot, Storage, StoreLayout, Width};
+use super::lanes::{Float, Vectors};
+use super::layout::{Counting, Layout, NoiseLayout, ReduceLayout, Slot, Storage, StoreLayout, Width};
 use super::noise::{self, Stream};
+use super::reduce::{self, Row};
 use super::{THREADS, leaf};
+use crate::backend::element::Element;
 use crate::backend::elementary::Lanes;
 use crate::ir::entities::Value;
 use crate::ir::kernel::{Inst, Kernel};
+use crate::ir::op::Op;
 
 /// What the text may use beyond the common language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,11 +93,20 @@ enum Buffer<N: Size> {
     Fours(NativeExpand<[Vector<u32, Const<4>>]>),
     /// Numbers of 16 bits one by one.
     Halves(NativeExpand<[Vector<u16, Const<1>>]>),
+    /// A number per sample.
+    Cells(NativeExpand<[f32]>),
+    /// Partial results.
+    Partials(NativeExpand<[f32]>),
 }
 
 impl<N: Size> Buffer<N> {
-    fn declare(builder: &mut KernelBuilder, storage: Storage, width: Width) -> Buffer<N> {
+    fn declare(builder: &mut KernelBuilder, slot: Slot, storage: Storage, width: Width) -> Buffer<N> {
         let arg = BufferCompilationArg { inplace: None };
+        match slot {
+            Slot::Cell(_) => return Buffer::Cells(<[f32] as LaunchArg>::expand(&arg, builder)),
+            Slot::Partials => return Buffer::Partials(<[f32] as LaunchArg>::expand(&arg, builder)),
+            Slot::Load(_) | Slot::Noise(_) | Slot::Store(_) | Slot::Whole(_) => {}
+        }
         match (storage, width) {
             (Storage::F32, _) => Buffer::Numbers(<[Vector<f32, N>] as LaunchArg>::expand(&arg, builder)),
             (_, Width::One) => Buffer::Halves(<[Vector<u16, Const<1>>] as LaunchArg>::expand(&arg, builder)),
@@ -105,7 +120,18 @@ impl<N: Size> Buffer<N> {
 struct Arguments {
     scalars: Vec<NativeExpand<f32>>,
     threads: NativeExpand<u32>,
+    by_sample: Option<BySample>,
     noise: Option<NoiseArguments>,
+}
+
+/// How blocks of threads lie in samples.
+struct BySample {
+    /// Threads of a sample.
+    threads: NativeExpand<u32>,
+    /// Blocks of a sample.
+    blocks: NativeExpand<u32>,
+    /// Blocks of all samples.
+    n_blocks: NativeExpand<u32>,
 }
 
 struct NoiseArguments {
@@ -122,6 +148,8 @@ impl Arguments {
         let scalars = (0..n_scalars).map(|_| <f32 as LaunchArg>::expand(&Default::default(), builder)).collect();
         let mut word = || <u32 as LaunchArg>::expand(&Default::default(), builder);
         let threads = word();
+        let by_sample = definition.layout.by_sample();
+        let by_sample = by_sample.then(|| BySample { threads: word(), blocks: word(), n_blocks: word() });
         let n_generated = definition.layout.n_generated();
         let noise = (n_generated > 0).then(|| NoiseArguments {
             elements: word(),
@@ -129,27 +157,74 @@ impl Arguments {
             seed: [word(), word()],
             sources: (0..n_generated).map(|_| [word(), word()]).collect(),
         });
-        Arguments { scalars, threads, noise }
+        Arguments { scalars, threads, by_sample, noise }
     }
 }
 
 fn body<N: Size>(definition: &Definition, builder: &mut KernelBuilder) {
-    let Layout { width, .. } = definition.layout;
-    let slots = definition.layout.slots();
+    let layout = &definition.layout;
+    let slots = layout.slots();
     let mut buffers: Vec<(Slot, Buffer<N>)> = Vec::with_capacity(slots.len());
     for slot in slots {
-        buffers.push((slot, Buffer::declare(builder, definition.layout.storage(slot), width)));
+        buffers.push((slot, Buffer::declare(builder, slot, layout.storage(slot), layout.width)));
     }
     let arguments = Arguments::declare(builder, definition);
     let scope = &builder.scope;
-    let thread = leaf::thread::expand(scope);
-    let has_work = leaf::below::expand(scope, thread, arguments.threads);
-    if_expand(scope, has_work, |scope| {
-        let body = Body { definition, arguments: &arguments, thread: &thread };
+    let place = Place::new(scope, &arguments);
+    let partial = layout.reduces.iter().zip(&definition.kernel.reduces);
+    let partial = partial.filter(|(left, _)| **left == ReduceLayout::Partial);
+    let mut rows: Vec<(Value, Row)> =
+        partial.map(|(_, reduce)| (reduce.value, Row::new(scope, reduce.how, &place.unit))).collect();
+    if_expand(scope, place.has_work, |scope| {
+        let body = Body { definition, arguments: &arguments, thread: &place.thread, sample: place.sample.as_ref() };
         let inputs = body.inputs(scope, &buffers);
-        let parts: Vec<Vec<Float<N>>> = (0..body.n_parts()).map(|part| body.values(scope, &inputs, part)).collect();
+        let parts: Vec<Vec<Float<N>>> =
+            (0..body.n_parts()).map(|part| body.values(scope, &inputs, &buffers, part)).collect();
         body.store(scope, &mut buffers, &parts);
+        for (value, row) in &mut rows {
+            let values: Vec<Float<N>> = parts.iter().map(|part| part[index(*value)]).collect();
+            row.put(scope, &place.unit, &values, layout.width.elements() / body.n_parts());
+        }
     });
+    let partials = buffers.iter_mut().find_map(|(_, buffer)| match buffer {
+        Buffer::Partials(buffer) => Some(buffer),
+        Buffer::Numbers(_) | Buffer::Pairs(_) | Buffer::Fours(_) | Buffer::Halves(_) | Buffer::Cells(_) => None,
+    });
+    if let (Some(partials), Some(by_sample)) = (partials, &arguments.by_sample) {
+        for (k, (_, row)) in rows.into_iter().enumerate() {
+            let partial = row.fold(scope, &place.unit);
+            reduce::write_partial::expand(scope, partials, place.unit, by_sample.n_blocks, k as u32, partial);
+        }
+    }
+}
+
+/// Where a thread is.
+struct Place {
+    /// The thread's number among those that have work.
+    thread: NativeExpand<u32>,
+    /// The thread's number in its block.
+    unit: NativeExpand<u32>,
+    /// The sample that the block works on, counted from the launch's first.
+    sample: Option<NativeExpand<u32>>,
+    has_work: NativeExpand<bool>,
+}
+
+impl Place {
+    fn new(scope: &Scope, arguments: &Arguments) -> Place {
+        let unit = leaf::unit::expand(scope);
+        let Some(BySample { threads, blocks, .. }) = &arguments.by_sample else {
+            let thread = leaf::thread::expand(scope);
+            let has_work = leaf::below::expand(scope, thread, arguments.threads);
+            return Place { thread, unit, sample: None, has_work };
+        };
+        let block = leaf::block::expand(scope);
+        let sample = leaf::quotient::expand(scope, block, *blocks);
+        let within = leaf::remainder::expand(scope, block, *blocks);
+        let within = leaf::along::expand(scope, within, THREADS, unit);
+        let thread = leaf::times_plus::expand(scope, sample, *threads, within);
+        let has_work = leaf::both_below::expand(scope, within, *threads, thread, arguments.threads);
+        Place { thread, unit, sample: Some(sample), has_work }
+    }
 }
 
 /// The work of one thread: one vector of elements, or two beside each other.
@@ -157,6 +232,7 @@ struct Body<'a> {
     definition: &'a Definition,
     arguments: &'a Arguments,
     thread: &'a NativeExpand<u32>,
+    sample: Option<&'a NativeExpand<u32>>,
 }
 
 impl Body<'_> {
@@ -179,7 +255,7 @@ impl Body<'_> {
         let is_read = |slot: &Slot| match *slot {
             Slot::Load(load) => self.reads(|inst| matches!(inst, Inst::Load(slot) if *slot as usize == load)),
             Slot::Noise(noise) => self.reads(|inst| matches!(inst, Inst::Noise(slot) if *slot as usize == noise)),
-            Slot::Store(_) => false,
+            Slot::Store(_) | Slot::Cell(_) | Slot::Partials | Slot::Whole(_) => false,
         };
         let read = buffers.iter().filter(|(slot, _)| is_read(slot));
         read.map(|(slot, buffer)| (*slot, self.input(scope, *slot, buffer))).collect()
@@ -216,11 +292,18 @@ impl Body<'_> {
                 let word = ctx.splat(&word);
                 vec![halves::to_float(&mut ctx, storage, &word)]
             }
+            Buffer::Cells(_) | Buffer::Partials(_) => unreachable!("cells and partial results are no loads"),
         }
     }
 
     /// Every value of the kernel, of the elements of one part.
-    fn values<N: Size>(&self, scope: &Scope, inputs: &[(Slot, Vec<Float<N>>)], part: usize) -> Vec<Float<N>> {
+    fn values<N: Size>(
+        &self,
+        scope: &Scope,
+        inputs: &[(Slot, Vec<Float<N>>)],
+        buffers: &[(Slot, Buffer<N>)],
+        part: usize,
+    ) -> Vec<Float<N>> {
         let mut ctx = Vectors::<N>::new(scope);
         let mut noises: Vec<Option<Float<N>>> = vec![None; self.definition.layout.noises.len()];
         let mut values: Vec<Float<N>> = Vec::with_capacity(self.definition.kernel.insts.len());
@@ -228,12 +311,13 @@ impl Body<'_> {
             let found = inputs.iter().find(|(slot, _)| *slot == wanted);
             found.map(|(_, parts)| parts[part]).expect("every slot that is read was read")
         };
+        let known = known(&self.definition.kernel);
         for inst in self.definition.kernel.insts.values() {
             let value = match inst {
                 Inst::Load(slot) => input(Slot::Load(*slot as usize)),
                 Inst::Scalar(slot) => ctx.splat(&self.arguments.scalars[*slot as usize]),
-                Inst::Const(number) => constant(&mut ctx, *number as f32),
-                Inst::Cell(_) => unreachable!("`CubeKernel::new` refuses kernels with cells"),
+                Inst::Const(number) => self.constant(&mut ctx, *number as f32),
+                Inst::Cell(slot) => self.cell(&ctx, buffers, *slot as usize),
                 Inst::Noise(slot) => match self.definition.layout.noises[*slot as usize] {
                     NoiseLayout::Given(_) => input(Slot::Noise(*slot as usize)),
                     NoiseLayout::Generated => {
@@ -241,14 +325,59 @@ impl Body<'_> {
                         *known.get_or_insert_with(|| self.normals(&mut ctx, *slot as usize, part))
                     }
                 },
-                Inst::Apply { op, args } => {
-                    let args: Vec<Float<N>> = args.as_slice().iter().map(|arg| values[index(*arg)]).collect();
-                    ctx.apply(*op, &args)
-                }
+                Inst::Apply { op, args } => match known[values.len()] {
+                    Some(number) => self.constant(&mut ctx, number),
+                    None => {
+                        let arg = |value: &Value| match known[index(*value)] {
+                            // The steps to a finite result of a literal may lead past others.
+                            Some(number) if !op.is_exact() => self.hidden(&mut ctx, number),
+                            Some(_) | None => values[index(*value)],
+                        };
+                        let args: Vec<Float<N>> = args.as_slice().iter().map(arg).collect();
+                        match (op, self.definition.layout.width) {
+                            // cubecl takes `x - x` of single numbers for zero, whatever `x` is.
+                            (Op::Sub, Width::One) => {
+                                let minus = ctx.apply(Op::Neg, &args[1..]);
+                                ctx.apply(Op::Add, &[args[0], minus])
+                            }
+                            _ => ctx.apply(*op, &args),
+                        }
+                    }
+                },
             };
             values.push(value);
         }
         values
+    }
+
+    /// A literal. cubecl takes zero times anything for zero, a zero may lose its sign, and WGSL refuses what is not finite,
+    /// also as the result of literals.
+    fn constant<N: Size>(&self, ctx: &mut Vectors<'_, N>, number: f32) -> Float<N> {
+        match number != 0.0 && number.is_finite() {
+            true => ctx.f32(number),
+            false => self.hidden(ctx, number),
+        }
+    }
+
+    /// A number that no compiler knows: its bits, with those of a word that has none.
+    fn hidden<N: Size>(&self, ctx: &mut Vectors<'_, N>, number: f32) -> Float<N> {
+        let (word, threads) = (ctx.word(number.to_bits()), ctx.splat(&self.arguments.threads));
+        let zero = ctx.shift_right(&threads, 31);
+        let zero = ctx.shift_right(&zero, 1);
+        let word = ctx.word_or(&word, &zero);
+        ctx.floats(&word)
+    }
+
+    /// The sample's number of a cell, in every lane.
+    fn cell<N: Size>(&self, ctx: &Vectors<'_, N>, buffers: &[(Slot, Buffer<N>)], slot: usize) -> Float<N> {
+        let buffer = buffers.iter().find_map(|(known, buffer)| match buffer {
+            Buffer::Cells(buffer) if *known == Slot::Cell(slot) => Some(buffer),
+            _ => None,
+        });
+        let (Some(buffer), Some(sample)) = (buffer, self.sample) else {
+            unreachable!("a layout with cells has buffers for them and works by sample")
+        };
+        ctx.splat(&reduce::read_number::expand(ctx.scope, buffer, *sample))
     }
 
     /// The normals of a generated noise slot.
@@ -290,15 +419,21 @@ impl Body<'_> {
     }
 
     fn store<N: Size>(&self, scope: &Scope, buffers: &mut [(Slot, Buffer<N>)], parts: &[Vec<Float<N>>]) {
-        for (store, value) in self.definition.kernel.stores.iter().enumerate() {
-            let (wanted, storage) = match self.definition.layout.stores[store] {
-                StoreLayout::Own(storage) => (Slot::Store(store), storage),
-                StoreLayout::InPlace(load) => (Slot::Load(load), self.definition.layout.loads[load]),
+        let layout = &self.definition.layout;
+        let kernel = &self.definition.kernel;
+        let stores = kernel.stores.iter().enumerate().map(|(store, value)| {
+            let slot = match layout.stores[store] {
+                StoreLayout::Own(_) => Slot::Store(store),
+                StoreLayout::InPlace(load) => Slot::Load(load),
             };
+            (slot, *value)
+        });
+        let wholes = layout.wholes().map(|reduce| (Slot::Whole(reduce), kernel.reduces[reduce].value));
+        for (wanted, value) in stores.chain(wholes) {
             let found = buffers.iter_mut().find(|(slot, _)| *slot == wanted);
             let (_, buffer) = found.expect("every store has a buffer");
-            let values: Vec<&Float<N>> = parts.iter().map(|part| &part[index(*value)]).collect();
-            self.output(scope, buffer, storage, &values);
+            let values: Vec<&Float<N>> = parts.iter().map(|part| &part[index(value)]).collect();
+            self.output(scope, buffer, layout.storage(wanted), &values);
         }
     }
 
@@ -328,19 +463,26 @@ impl Body<'_> {
                 let half = halves::pack_one(&mut one, dialect, storage, &number);
                 leaf::write::expand(scope, buffer, thread, one.splat(&half));
             }
+            Buffer::Cells(_) | Buffer::Partials(_) => unreachable!("cells and partial results are no stores"),
         }
     }
 }
 
-/// A literal zero has no sign in all languages.
-fn constant<N: Size>(ctx: &mut Vectors<'_, N>, number: f32) -> Float<N> {
-    match number.to_bits() == (-0.0f32).to_bits() {
-        true => {
-            let word: Word<N> = ctx.word(number.to_bits());
-            ctx.floats(&word)
-        }
-        false => ctx.f32(number),
+/// The values that exact operations make of literals alone: what every compiler would make of them.
+fn known(kernel: &Kernel) -> Vec<Option<f32>> {
+    let mut known: Vec<Option<f32>> = Vec::with_capacity(kernel.insts.len());
+    for inst in kernel.insts.values() {
+        known.push(match inst {
+            Inst::Const(number) => Some(*number as f32),
+            Inst::Load(_) | Inst::Scalar(_) | Inst::Noise(_) | Inst::Cell(_) => None,
+            Inst::Apply { op, .. } if !op.is_exact() => None,
+            Inst::Apply { op, args } => {
+                let arg = |k: usize| known[index(*args.as_slice().get(k).unwrap_or(&args.as_slice()[0]))];
+                arg(0).zip(arg(1)).zip(arg(2)).map(|((a, b), c)| f32::apply(*op, [a, b, c]))
+            }
+        });
     }
+    known
 }
 
 fn index(value: Value) -> usize {

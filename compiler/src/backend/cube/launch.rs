@@ -55,26 +55,37 @@ impl CubeKernel {
             (Width::Eight, true) => threads.saturating_mul(2),
             (_, false) => total.max(elements),
         };
+        // What is reduced as a whole counts in elements.
+        let places = if self.layout().wholes().next().is_some() { total } else { places };
         let (Ok(threads), Ok(_)) = (u32::try_from(threads), u32::try_from(places)) else { return Err(error) };
         let mut words = vec![threads];
+        let mut blocks = threads.div_ceil(THREADS);
+        if self.layout().by_sample() {
+            // They fit: there are no more elements than threads work on, nor blocks than threads.
+            let per_sample = elements.div_ceil(self.layout().width.elements());
+            let blocks_of = self.layout().blocks_of(elements);
+            blocks = u32::try_from(samples.saturating_mul(blocks_of)).map_err(|_| error.clone())?;
+            words.extend([per_sample as u32, blocks_of as u32, blocks]);
+        }
         if !launch.draws.is_empty() {
             // They fit: `total` does, and no sample index is larger.
             words.extend([elements as u32, first_sample as u32, seed as u32, (seed >> 32) as u32]);
             words.extend(launch.draws.iter().flat_map(|(stream, draw)| [*stream, *draw]));
         }
         let scalars = launch.scalars.iter().map(|scalar| *scalar as f32).collect();
-        Ok(Grid { blocks: threads.div_ceil(THREADS), scalars, words })
+        Ok(Grid { blocks, scalars, words })
     }
+}
 
-    /// The last parameter of the CUDA function: the struct `info_st`, by value. A launch copies as many bytes as the
-    /// function declares.
+impl Grid {
+    /// The last parameter of a CUDA function of so many buffers: the struct `info_st`, by value. A launch copies as many
+    /// bytes as the function declares.
     ///
     /// cubecl 0.11.3 groups by type, `f32` before `u32`; a group is padded to 8 bytes; then come the buffers' lengths
     /// in vectors, in words, which our functions do not read.
-    pub fn cuda_info(&self, grid: &Grid) -> Vec<u64> {
-        let scalars: Vec<u32> = grid.scalars.iter().map(|scalar| scalar.to_bits()).collect();
-        let lengths = vec![0; self.layout().slots().len()];
-        let groups = [scalars, grid.words.clone(), lengths];
+    pub fn cuda_info(&self, n_buffers: usize) -> Vec<u64> {
+        let scalars: Vec<u32> = self.scalars.iter().map(|scalar| scalar.to_bits()).collect();
+        let groups = [scalars, self.words.clone(), vec![0; n_buffers]];
         let pair = |pair: &[u32]| u64::from(pair[0]) | u64::from(pair.get(1).copied().unwrap_or(0)) << 32;
         groups.iter().flat_map(|group| group.chunks(2).map(pair)).collect()
     }

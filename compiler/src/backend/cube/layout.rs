@@ -1,8 +1,10 @@
 //! How a kernel lies on a device: the number types of its buffers and what one thread works on.
 
+use super::THREADS;
 use crate::backend::BackendError;
 use crate::backend::stored::Stored;
 use crate::ir::kernel::Kernel;
+use crate::ir::op::Reduction;
 use crate::ir::plan::{LaunchOp, Source, Target};
 
 /// The number type of a buffer in device memory: a [`Stored`] but `f64`. Arithmetic is in `f32` always; what is stored is rounded to nearest,
@@ -15,6 +17,16 @@ pub enum Storage {
     F16,
     /// bfloat16: the upper half of a binary32.
     Bf16,
+}
+
+impl From<Storage> for Stored {
+    fn from(storage: Storage) -> Stored {
+        match storage {
+            Storage::F32 => Stored::F32,
+            Storage::F16 => Stored::F16,
+            Storage::Bf16 => Stored::Bf16,
+        }
+    }
 }
 
 impl Storage {
@@ -58,6 +70,25 @@ pub enum StoreLayout {
     InPlace(usize),
 }
 
+/// What a kernel leaves of a value that it reduces, for [`Finish`](super::reduce::Finish).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReduceLayout {
+    /// A number for each block of threads.
+    Partial,
+    /// All elements.
+    Whole,
+}
+
+impl ReduceLayout {
+    /// What a reduction is finished from.
+    pub const fn of(how: Reduction) -> ReduceLayout {
+        match how {
+            Reduction::Mean | Reduction::Max => ReduceLayout::Partial,
+            Reduction::Quantile(_) => ReduceLayout::Whole,
+        }
+    }
+}
+
 /// How many neighbouring elements a thread works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Width {
@@ -98,6 +129,12 @@ pub enum Slot {
     Noise(usize),
     /// The buffer of this store slot.
     Store(usize),
+    /// The cell of this slot: a number per sample.
+    Cell(usize),
+    /// The partial results of blocks, of all reductions that have any.
+    Partials,
+    /// All elements of the value of this reduction.
+    Whole(usize),
 }
 
 /// All that the text of a device function depends on, beside the kernel.
@@ -113,6 +150,10 @@ pub struct Layout {
     pub width: Width,
     /// How noise counts them.
     pub counting: Counting,
+    /// How many cells are read.
+    pub n_cells: usize,
+    /// What is left of each value that is reduced.
+    pub reduces: Vec<ReduceLayout>,
 }
 
 /// The buffers of a launch, as far as they decide on a [`Width`].
@@ -146,7 +187,34 @@ impl Layout {
             stores: vec![StoreLayout::Own(storage); kernel.stores.len()],
             width: Width::One,
             counting: Counting::ByOne,
+            n_cells: kernel.n_cells as usize,
+            reduces: kernel.reduces.iter().map(|reduce| ReduceLayout::of(reduce.how)).collect(),
         }
+    }
+
+    /// Whether a block of threads works on one sample: its cells belong to a sample, and so does what it reduces.
+    /// Then a sample is cut into blocks in the same way in every batch.
+    pub fn by_sample(&self) -> bool {
+        self.n_cells > 0 || !self.reduces.is_empty()
+    }
+
+    /// The same with all buffers in `f32`.
+    #[must_use]
+    pub fn widened(mut self) -> Layout {
+        self.loads.fill(Storage::F32);
+        for noise in &mut self.noises {
+            match noise {
+                NoiseLayout::Given(storage) => *storage = Storage::F32,
+                NoiseLayout::Generated => {}
+            }
+        }
+        for store in &mut self.stores {
+            match store {
+                StoreLayout::Own(storage) => *storage = Storage::F32,
+                StoreLayout::InPlace(_) => {}
+            }
+        }
+        self
     }
 
     /// The layout of a plan's launch: a state in `f32` around a network of the type `network`, in place wherever a
@@ -177,14 +245,16 @@ impl Layout {
         let by_four = extent.elements.is_multiple_of(4);
         self.counting = if by_four { Counting::ByFour } else { Counting::ByOne };
         let widest = if self.has_halves() { Width::Eight } else { Width::Four };
+        // No vector may lie in two samples.
+        let count = if self.by_sample() { extent.elements } else { total };
         self.width = match extent.room {
-            Room::Padded => widest,
+            Room::Padded if !self.by_sample() => widest,
             Room::Any => Width::One,
             // Noise by single elements is slow enough: it needs no wide loads.
-            Room::Aligned if self.n_generated() > 0 && !by_four => Width::One,
-            Room::Aligned if total.is_multiple_of(widest.elements()) => widest,
-            Room::Aligned if total.is_multiple_of(4) => Width::Four,
-            Room::Aligned => Width::One,
+            Room::Padded | Room::Aligned if self.n_generated() > 0 && !by_four => Width::One,
+            Room::Padded | Room::Aligned if count.is_multiple_of(widest.elements()) => widest,
+            Room::Padded | Room::Aligned if count.is_multiple_of(4) => Width::Four,
+            Room::Padded | Room::Aligned => Width::One,
         };
         if self.width == Width::One {
             self.counting = Counting::ByOne;
@@ -192,7 +262,8 @@ impl Layout {
         self
     }
 
-    /// The buffer parameters in order: loads, given noises, stores that are not in place.
+    /// The buffer parameters in order: loads, given noises, stores that are not in place, cells, partial results and
+    /// values that are reduced as a whole.
     pub fn slots(&self) -> Vec<Slot> {
         let given = |(slot, noise): (usize, &NoiseLayout)| match noise {
             NoiseLayout::Given(_) => Some(Slot::Noise(slot)),
@@ -205,7 +276,42 @@ impl Layout {
         let mut slots: Vec<Slot> = (0..self.loads.len()).map(Slot::Load).collect();
         slots.extend(self.noises.iter().enumerate().filter_map(given));
         slots.extend(self.stores.iter().enumerate().filter_map(own));
+        slots.extend((0..self.n_cells).map(Slot::Cell));
+        slots.extend(self.reduces.contains(&ReduceLayout::Partial).then_some(Slot::Partials));
+        slots.extend(self.wholes().map(Slot::Whole));
         slots
+    }
+
+    /// The reductions that need all elements.
+    pub(super) fn wholes(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.reduces.len()).filter(|slot| self.reduces[*slot] == ReduceLayout::Whole)
+    }
+
+    /// How many reductions have partial results.
+    pub(super) fn n_partial(&self) -> usize {
+        self.reduces.len() - self.wholes().count()
+    }
+
+    /// How many neighbouring numbers of a buffer parameter a thread reads or writes.
+    pub(super) fn width_of(&self, slot: Slot) -> Width {
+        match slot {
+            Slot::Load(_) | Slot::Noise(_) | Slot::Store(_) | Slot::Whole(_) => self.width,
+            Slot::Cell(_) | Slot::Partials => Width::One,
+        }
+    }
+
+    /// How many numbers the buffer of a parameter holds, in a launch on so many samples of so many elements.
+    pub fn count(&self, slot: Slot, samples: usize, elements: usize) -> usize {
+        match slot {
+            Slot::Load(_) | Slot::Noise(_) | Slot::Store(_) | Slot::Whole(_) => samples * elements,
+            Slot::Cell(_) => samples,
+            Slot::Partials => self.n_partial() * samples * self.blocks_of(elements),
+        }
+    }
+
+    /// The blocks of threads of a sample, where they work [by sample](Layout::by_sample).
+    pub(super) fn blocks_of(&self, elements: usize) -> usize {
+        elements.div_ceil(self.width.elements()).div_ceil(THREADS as usize)
     }
 
     /// The number type of a buffer parameter.
@@ -221,6 +327,7 @@ impl Layout {
                 NoiseLayout::Generated => unreachable!("generated noise has no buffer"),
             },
             Slot::Store(slot) => self.store_storage(slot),
+            Slot::Cell(_) | Slot::Partials | Slot::Whole(_) => Storage::F32,
         }
     }
 
@@ -237,7 +344,8 @@ impl Layout {
         self.noises.iter().filter(|noise| **noise == NoiseLayout::Generated).count()
     }
 
-    fn has_halves(&self) -> bool {
+    /// Whether a buffer has numbers of 16 bits.
+    pub fn has_halves(&self) -> bool {
         self.slots().iter().any(|slot| self.storage(*slot).size() == 2)
     }
 
@@ -246,7 +354,10 @@ impl Layout {
         let mut taken = vec![false; self.loads.len()];
         let counts = self.loads.len() == kernel.n_loads as usize
             && self.noises.len() == kernel.n_noises as usize
-            && self.stores.len() == kernel.stores.len();
+            && self.stores.len() == kernel.stores.len()
+            && self.n_cells == kernel.n_cells as usize;
+        let reduces = kernel.reduces.iter().map(|reduce| ReduceLayout::of(reduce.how));
+        let counts = counts && reduces.eq(self.reduces.iter().copied());
         let apart = self.stores.iter().all(|store| match store {
             StoreLayout::Own(_) => true,
             StoreLayout::InPlace(load) => taken.get_mut(*load).is_some_and(|taken| !std::mem::replace(taken, true)),

@@ -11,6 +11,34 @@ pub(super) fn thread() -> u32 {
     ABSOLUTE_POS as u32
 }
 
+/// Which thread of its block this is.
+#[cube]
+pub(super) fn unit() -> u32 {
+    UNIT_POS
+}
+
+/// Which block this is, counted over the whole launch.
+#[cube]
+pub(super) fn block() -> u32 {
+    CUBE_POS as u32
+}
+
+/// Place `at` behind `n` stretches of this length.
+#[cube]
+pub(super) fn along(n: u32, #[comptime] length: u32, at: u32) -> u32 {
+    n * length + at
+}
+
+#[cube]
+pub(super) fn times_plus(a: u32, b: u32, c: u32) -> u32 {
+    a * b + c
+}
+
+#[cube]
+pub(super) fn both_below(a: u32, b: u32, c: u32, d: u32) -> bool {
+    a < b && c < d
+}
+
 #[cube]
 pub(super) fn below(a: u32, b: u32) -> bool {
     a < b
@@ -25,6 +53,16 @@ pub(super) fn place(thread: u32, #[comptime] parts: u32, #[comptime] part: u32) 
 #[cube]
 pub(super) fn plus(a: u32, b: u32) -> u32 {
     a + b
+}
+
+#[cube]
+pub(super) fn product(a: u32, b: u32) -> u32 {
+    a * b
+}
+
+#[cube]
+pub(super) fn is(a: u32, #[comptime] b: u32) -> bool {
+    a == b
 }
 
 #[cube]

@@ -5,7 +5,7 @@
 //! feature [`wgpu`] runs it on any adapter. What a launch passes by value is made by [`launch`].
 //!
 //! Only this folder names cubecl. `leaf` holds the operations, `lanes` the operation table in them, `halves` the
-//! 16-bit numbers, `noise` the generator, `emit` the function around them.
+//! 16-bit numbers, `noise` the generator, `emit` the function around them, `reduce` what becomes of reductions.
 //!
 //! # Meaning
 //!
@@ -21,6 +21,7 @@ pub mod launch;
 pub mod layout;
 mod leaf;
 mod noise;
+pub mod reduce;
 mod text;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;
@@ -31,6 +32,7 @@ use cubecl::ir::{DeviceProperties, TargetProperties};
 
 use self::emit::{Definition, Dialect};
 use self::layout::{Extent, Layout, Storage};
+pub use self::text::{CudaText, Language};
 use super::BackendError;
 use crate::ir::kernel::Kernel;
 use crate::ir::kernel_verify::verify;
@@ -55,12 +57,9 @@ impl CubeKernel {
     ///
     /// # Errors
     ///
-    /// A kernel that does not verify, one with cells or reductions, or a layout of other slots than the kernel's.
+    /// A kernel that does not verify, or a layout of other slots than the kernel's.
     pub fn new(kernel: &Kernel, layout: Layout) -> Result<CubeKernel, BackendError> {
         verify(kernel).map_err(|error| BackendError::Broken { name: kernel.name.clone(), error })?;
-        if kernel.n_cells > 0 || !kernel.reduces.is_empty() {
-            return Err(BackendError::Reductions(kernel.name.clone()));
-        }
         layout.check(kernel)?;
         Ok(CubeKernel { name: function_name(kernel, &layout), kernel: Arc::new(kernel.clone()), layout })
     }
@@ -87,8 +86,7 @@ impl CubeKernel {
 
     #[cfg(feature = "wgpu")]
     fn check_wgsl(&self) -> Result<(), BackendError> {
-        let halves = self.layout.slots().iter().any(|slot| self.layout.storage(*slot).size() == 2);
-        match halves && self.layout.width == layout::Width::One {
+        match self.layout.has_halves() && self.layout.width == layout::Width::One {
             true => Err(BackendError::Layout(self.kernel.name.clone())),
             false => Ok(()),
         }

@@ -10,10 +10,11 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 use cubecl::wgpu::WgpuDeviceKind;
 
-use super::CubeKernel;
+use super::CubeKernel as Function;
 use super::emit::Dialect;
-use super::launch::GridLaunch;
-use super::layout::{Slot, Storage, Width};
+use super::launch::{Grid, GridLaunch};
+use super::layout::{Layout, Slot, Storage, Width};
+use super::reduce::Finish;
 use crate::backend::BackendError;
 use crate::backend::launch::LaunchError;
 
@@ -91,7 +92,7 @@ impl Adapter {
     /// Counts and sizes other than the kernel's and the launch's, a layout that WGSL has no types for.
     pub fn launch(
         &self,
-        kernel: &CubeKernel,
+        kernel: &Function,
         launch: &GridLaunch<'_>,
         buffers: &[&DeviceBuffer],
     ) -> Result<(), BackendError> {
@@ -107,12 +108,51 @@ impl Adapter {
         let mut launcher = KernelLauncher::new(definition.settings());
         for (slot, buffer) in slots.iter().zip(buffers) {
             let storage = kernel.layout().storage(*slot);
-            check_size(*slot, storage, launch, buffer)?;
-            let size = vector_size(kernel.layout().width, storage);
+            check_size(*slot, kernel.layout(), launch, buffer)?;
+            let size = vector_size(kernel.layout().width_of(*slot), storage);
             // SAFETY: the buffer holds the launch's numbers, padded to whole vectors; no thread goes further.
             let buffer = unsafe { BufferArg::from_raw_parts(buffer.handle.clone(), padded_size(buffer.bytes) / size) };
             launcher.register_buffer(buffer, size);
         }
+        self.enqueue(launcher, grid, definition);
+        Ok(())
+    }
+
+    /// Puts what finishes a launch's reductions in the queue: the partial results, if there are any, the values that are
+    /// reduced as a whole, and memory for as many cells as there are reductions and samples.
+    ///
+    /// # Errors
+    ///
+    /// Another number of buffers than [`Finish::n_buffers`], cells of another size.
+    pub fn finish(
+        &self,
+        finish: &Finish,
+        (samples, elements): (usize, usize),
+        buffers: &[&DeviceBuffer],
+    ) -> Result<(), BackendError> {
+        let grid = finish.grid(samples, elements)?;
+        if finish.n_buffers() != buffers.len() {
+            return Err(
+                LaunchError::Count { kind: "buffers", expected: finish.n_buffers(), found: buffers.len() }.into()
+            );
+        }
+        let (expected, found) = (grid.blocks as usize * 4, buffers.last().map_or(0, |cells| cells.bytes));
+        if expected != found {
+            return Err(LaunchError::Size { kind: "cell", slot: 0, expected: expected / 4, found: found / 4 }.into());
+        }
+        let client = &self.client;
+        let definition = finish.definition(client.properties_shared(), client.target_properties_shared());
+        let mut launcher = KernelLauncher::new(definition.settings());
+        for buffer in buffers {
+            // SAFETY: the function reads and writes what the kernel's layout says is there.
+            let arg = unsafe { BufferArg::from_raw_parts(buffer.handle.clone(), padded_size(buffer.bytes) / 4) };
+            launcher.register_buffer(arg, 4);
+        }
+        self.enqueue(launcher, grid, definition);
+        Ok(())
+    }
+
+    fn enqueue(&self, mut launcher: KernelLauncher, grid: Grid, definition: impl CubeKernel + 'static) {
         for scalar in grid.scalars {
             launcher.register_scalar(scalar);
         }
@@ -121,11 +161,10 @@ impl Adapter {
         }
         if grid.blocks > 0 {
             let count = CubeCount::Static(grid.blocks.min(MAX_BLOCKS), grid.blocks.div_ceil(MAX_BLOCKS), 1);
-            launcher.launch(count, definition, client);
+            launcher.launch(count, definition, &self.client);
         } else {
             launcher.discard();
         }
-        Ok(())
     }
 }
 
@@ -143,15 +182,19 @@ fn vector_size(width: Width, storage: Storage) -> usize {
     }
 }
 
-fn check_size(slot: Slot, storage: Storage, launch: &GridLaunch<'_>, buffer: &DeviceBuffer) -> Result<(), LaunchError> {
-    let (expected, found) = (launch.samples * launch.elements, buffer.bytes / storage.size());
-    if buffer.bytes == expected * storage.size() {
+fn check_size(slot: Slot, layout: &Layout, launch: &GridLaunch<'_>, buffer: &DeviceBuffer) -> Result<(), LaunchError> {
+    let size = layout.storage(slot).size();
+    let (expected, found) = (layout.count(slot, launch.samples, launch.elements), buffer.bytes / size);
+    if buffer.bytes == expected * size {
         return Ok(());
     }
     let (kind, slot) = match slot {
         Slot::Load(slot) => ("load", slot),
         Slot::Noise(slot) => ("noise", slot),
         Slot::Store(slot) => ("store", slot),
+        Slot::Cell(slot) => ("cell", slot),
+        Slot::Partials => ("partial results", 0),
+        Slot::Whole(slot) => ("reduction", slot),
     };
     Err(LaunchError::Size { kind, slot, expected, found })
 }

@@ -44,20 +44,49 @@ pub fn run(
     loads: &[Vec<f32>],
     given: &[Vec<f32>],
 ) -> Vec<Vec<f32>> {
+    measure(kernel, layout, launch, &Inputs { loads, given, cells: &[] }).0
+}
+
+/// What a kernel reads.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    pub loads: &'a [Vec<f32>],
+    pub given: &'a [Vec<f32>],
+    pub cells: &'a [Vec<f32>],
+}
+
+/// What a kernel stores and what it reduces, for each reduction a number per sample.
+pub fn measure(
+    kernel: &Kernel,
+    layout: &Layout,
+    launch: &GridLaunch<'_>,
+    inputs: &Inputs<'_>,
+) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
     let device = adapter();
     let kernel = CubeKernel::new(kernel, layout.clone()).unwrap();
-    let total = launch.samples * launch.elements;
+    let (samples, elements) = (launch.samples, launch.elements);
     let buffer = |slot: &Slot| -> DeviceBuffer {
         let storage = layout.storage(*slot);
         match *slot {
-            Slot::Load(slot) => device.upload(&bytes(storage, &loads[slot])),
-            Slot::Noise(slot) => device.upload(&bytes(storage, &given[slot])),
-            Slot::Store(_) => device.upload(&vec![0xff; total * storage.size()]),
+            Slot::Load(slot) => device.upload(&bytes(storage, &inputs.loads[slot])),
+            Slot::Noise(slot) => device.upload(&bytes(storage, &inputs.given[slot])),
+            Slot::Cell(slot) => device.upload(&bytes(storage, &inputs.cells[slot])),
+            Slot::Store(_) | Slot::Partials | Slot::Whole(_) => {
+                device.upload(&vec![0xff; layout.count(*slot, samples, elements) * storage.size()])
+            }
         }
     };
     let slots = layout.slots();
     let buffers: Vec<DeviceBuffer> = slots.iter().map(buffer).collect();
     device.launch(&kernel, launch, &buffers.iter().collect::<Vec<_>>()).unwrap();
+    let cells = kernel.finish().map_or(Vec::new(), |finish| {
+        let cells = device.alloc(4 * samples * finish.hows().len());
+        let left = slots.iter().zip(&buffers).filter(|(slot, _)| matches!(slot, Slot::Partials | Slot::Whole(_)));
+        let left: Vec<&DeviceBuffer> = left.map(|(_, buffer)| buffer).chain([&cells]).collect();
+        device.finish(&finish, (samples, elements), &left).unwrap();
+        let found = numbers(Storage::F32, &device.read(&cells).unwrap());
+        found.chunks(samples).map(<[f32]>::to_vec).collect()
+    });
     let stored = |(store, place): (usize, &StoreLayout)| {
         let slot = match *place {
             StoreLayout::Own(_) => Slot::Store(store),
@@ -66,7 +95,7 @@ pub fn run(
         let at = slots.iter().position(|known| *known == slot).unwrap();
         numbers(layout.storage(slot), &device.read(&buffers[at]).unwrap())
     };
-    layout.stores.iter().enumerate().map(stored).collect()
+    (layout.stores.iter().enumerate().map(stored).collect(), cells)
 }
 
 /// Stream and draw of every generated noise of a layout: its slot, and one draw for all.

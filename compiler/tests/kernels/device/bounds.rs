@@ -5,8 +5,9 @@
 
 use samp_compiler::backend::cube::layout::Storage;
 use samp_compiler::backend::element::Element;
+use samp_compiler::backend::reduce;
 use samp_compiler::ir::kernel::{Inst, Kernel};
-use samp_compiler::ir::op::Op;
+use samp_compiler::ir::op::{Op, Reduction};
 
 /// A number of the interpreter, and how far off a device may be.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +50,8 @@ pub fn ulp(x: f32) -> f64 {
     f64::from(size.next_up()) - f64::from(size)
 }
 
-/// What is stored for one element of given loads, scalars and noise.
-pub fn evaluate(kernel: &Kernel, loads: &[f32], scalars: &[f64], noises: &[Bound]) -> Vec<Bound> {
+/// What is stored, and then what is reduced, for one element of given loads, scalars, noise and cells.
+pub fn evaluate(kernel: &Kernel, loads: &[f32], scalars: &[f64], noises: &[Bound], cells: &[f32]) -> Vec<Bound> {
     let mut values: Vec<Bound> = Vec::with_capacity(kernel.insts.len());
     for inst in kernel.insts.values() {
         let bound = match inst {
@@ -58,7 +59,7 @@ pub fn evaluate(kernel: &Kernel, loads: &[f32], scalars: &[f64], noises: &[Bound
             Inst::Scalar(slot) => exact(scalars[*slot as usize] as f32),
             Inst::Const(number) => exact(*number as f32),
             Inst::Noise(slot) => noises[*slot as usize],
-            Inst::Cell(slot) => panic!("cell {slot}: device kernels read no statistics"),
+            Inst::Cell(slot) => exact(cells[*slot as usize]),
             Inst::Apply { op, args } => {
                 let args: Vec<Bound> = args.as_slice().iter().map(|arg| values[arg.as_u32() as usize]).collect();
                 apply(*op, &args)
@@ -66,7 +67,39 @@ pub fn evaluate(kernel: &Kernel, loads: &[f32], scalars: &[f64], noises: &[Bound
         };
         values.push(bound);
     }
-    kernel.stores.iter().map(|value| values[value.as_u32() as usize]).collect()
+    kernel.results().map(|value| values[value.as_u32() as usize]).collect()
+}
+
+/// What a reduction of a sample's values may be, each of which is within its bound: from and to, or twice NaN. Nothing if
+/// it may be anything.
+///
+/// The sum of `n` numbers, however it is made, is off by no more than `n` units of the sum of their sizes; here pairs
+/// are added and what a block adds is added to others, so that 64 roundings are plenty.
+pub fn reduced(how: Reduction, values: &[Bound]) -> Option<(f64, f64)> {
+    if values.iter().any(|bound| bound.radius.is_infinite()) {
+        return None;
+    }
+    let whole = |sign: f64| {
+        let moved: Vec<f64> = values.iter().map(|bound| f64::from(bound.value) + sign * bound.radius).collect();
+        reduce::whole(how, &moved)
+    };
+    let (low, high) = (whole(-1.0), whole(1.0));
+    let size = values.iter().map(|bound| f64::from(bound.value.abs()) + bound.radius).sum::<f64>();
+    if !low.is_finite() || !high.is_finite() {
+        return Some((low, high));
+    }
+    if size >= f64::from(f32::MAX) {
+        return None;
+    }
+    let unit = f64::from(f32::EPSILON);
+    let slack = match how {
+        Reduction::Mean => 64.0 * unit * size / values.len() as f64,
+        Reduction::Max => 0.0,
+        // Of the two neighbours, between which three operations lead.
+        Reduction::Quantile(_) => 4.0 * unit * (low.abs().max(high.abs())) + 4.0 * unit * (high - low).abs(),
+    };
+    let slack = slack + f64::from(f32::MIN_POSITIVE);
+    Some((low - slack, high + slack))
 }
 
 /// A number that a device has as it is, unless it flushes denormals.

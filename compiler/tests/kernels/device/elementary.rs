@@ -3,9 +3,9 @@
 use samp_compiler::backend::cube::launch::GridLaunch;
 use samp_compiler::backend::cube::layout::{Extent, Layout, Room, Storage};
 use samp_compiler::ir::kernel::{Args, Kernel};
-use samp_compiler::ir::op::Op;
+use samp_compiler::ir::op::{Op, Reduction};
 
-use super::bench;
+use super::bench::{self, Inputs};
 use super::bounds::{self, holds};
 use crate::elementary::{all_floats, angles};
 
@@ -29,7 +29,7 @@ fn check(op: Op, loads: &[Vec<f32>]) -> Vec<String> {
     let (mut worst, mut wrong) = (0.0f64, Vec::new());
     for (at, found) in found[0].iter().enumerate() {
         let args: Vec<f32> = loads.iter().map(|load| load[at]).collect();
-        let bound = bounds::evaluate(&kernel, &args, &[], &[])[0];
+        let bound = bounds::evaluate(&kernel, &args, &[], &[], &[])[0];
         // Alone, an operation gives what IEEE 754 says of special numbers as well.
         if args.iter().all(|arg| !arg.is_subnormal()) && !bound.value.is_finite() {
             let same = bound.value == *found || (bound.value.is_nan() && found.is_nan());
@@ -107,4 +107,40 @@ fn constants_arrive_bit_for_bit() {
     for (number, found) in numbers.iter().zip(&found[1..]) {
         assert_eq!(found[0].to_bits(), (*number as f32).to_bits(), "{number}");
     }
+}
+
+/// No language writes these, and none may compute them from literals.
+#[test]
+fn literals_may_give_no_number() {
+    let mut kernel = Kernel::new("literals");
+    let x = kernel.load(0);
+    kernel.store(x);
+    let [minus, huge, zero] = [-2.0, 1e38, 0.0].map(|number| kernel.constant(number));
+    let root = kernel.apply(Op::Sqrt, [minus]);
+    let infinite = kernel.apply(Op::Mul, [huge, huge]);
+    let below = kernel.apply(Op::Ln, [zero]);
+    let shrunk = kernel.apply(Op::Div, [minus, infinite]);
+    let sum = kernel.apply(Op::Add, [shrunk, x]);
+    // On the way to these lies what is chosen for other operands.
+    let finite = [Op::Exp, Op::Ln, Op::Tanh, Op::Sin, Op::Cos].map(|op| {
+        let two = kernel.constant(2.0);
+        kernel.apply(op, [two])
+    });
+    for value in [root, infinite, below, sum].into_iter().chain(finite) {
+        kernel.store(value);
+    }
+    kernel.reduce(Reduction::Max, infinite);
+    let layout = Layout::uniform(&kernel, Storage::F32);
+    let launch = GridLaunch { scalars: &[], draws: &[], seed: 0, first_sample: 0, samples: 1, elements: 1 };
+    let (loads, none) = ([vec![1.0]], &[][..]);
+    let (found, reduced) =
+        bench::measure(&kernel, &layout, &launch, &Inputs { loads: &loads, given: none, cells: none });
+    assert!(found[1][0].is_nan());
+    assert_eq!([found[2][0], found[3][0], found[4][0]], [f32::INFINITY, f32::NEG_INFINITY, 1.0]);
+    for (found, expected) in
+        found[5..].iter().zip([2.0f32.exp(), 2.0f32.ln(), 2.0f32.tanh(), 2.0f32.sin(), 2.0f32.cos()])
+    {
+        assert!((found[0] - expected).abs() <= 1e-6, "{}, not {expected}", found[0]);
+    }
+    assert_eq!(reduced, [[f32::INFINITY]]);
 }

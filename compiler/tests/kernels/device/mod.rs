@@ -5,5 +5,6 @@ mod bounds;
 mod elementary;
 mod launches;
 mod random;
+mod reductions;
 mod samplers;
 mod storage;

@@ -2,14 +2,14 @@
 
 use proptest::prelude::*;
 use samp_compiler::backend::cube::launch::GridLaunch;
-use samp_compiler::backend::cube::layout::{Extent, Layout, NoiseLayout, Room, Storage, StoreLayout};
+use samp_compiler::backend::cube::layout::{Extent, Layout, NoiseLayout, Room, Storage, StoreLayout, Width};
 use samp_compiler::backend::noise::{Sequence, fill_normal};
 use samp_compiler::ir::kernel::Kernel;
 use samp_compiler::ir::op::Op;
 
-use super::bench;
+use super::bench::{self, Inputs};
 use super::bounds::{self, Bound, NOISE_BUDGET};
-use crate::random::{kernels, numbers};
+use crate::random::{measuring, numbers};
 
 const SEED: u64 = 0x0123_4567_89ab_cdef;
 const FIRST_SAMPLE: u64 = 3;
@@ -49,11 +49,11 @@ fn layout(kernel: &Kernel, choices: &Choices, samples: usize, elements: usize) -
         *store = if in_place { StoreLayout::InPlace(slot) } else { StoreLayout::Own(next()) };
     }
     let fitted = layout.clone().fitted(Extent { samples, elements, room: choices.room });
-    let has_halves = fitted.slots().iter().any(|slot| fitted.storage(*slot).size() == 2);
     // WGSL has no single 16-bit numbers.
-    match has_halves && choices.room == Room::Aligned {
-        true => layout.fitted(Extent { samples, elements, room: Room::Padded }),
+    match fitted.has_halves() && fitted.width == Width::One {
         false => fitted,
+        true if layout.by_sample() => layout.widened().fitted(Extent { samples, elements, room: Room::Padded }),
+        true => layout.fitted(Extent { samples, elements, room: Room::Padded }),
     }
 }
 
@@ -74,13 +74,21 @@ fn check(kernel: &Kernel, layout: &Layout, samples: usize, elements: usize) -> R
     let draws = bench::draws(layout, 9);
     let scalars = &SCALARS[..kernel.n_scalars as usize];
     let launch = GridLaunch { scalars, draws: &draws, seed: SEED, first_sample: FIRST_SAMPLE, samples, elements };
-    let found = bench::run(kernel, layout, &launch, &loads, &given);
+    let cells: Vec<Vec<f32>> = (0..layout.n_cells).map(|slot| numbers(samples, 55 + slot as u32)).collect();
+    let inputs = Inputs { loads: &loads, given: &given, cells: &cells };
+    let (found, reduced) = bench::measure(kernel, layout, &launch, &inputs);
 
     let noises = noises(layout, &given, samples, elements);
+    let mut measured: Vec<Vec<Bound>> = vec![Vec::with_capacity(total); kernel.reduces.len()];
     for at in 0..total {
         let loads: Vec<f32> = loads.iter().map(|load| load[at]).collect();
         let noises: Vec<Bound> = noises.iter().map(|noise| noise[at]).collect();
-        for (store, bound) in bounds::evaluate(kernel, &loads, scalars, &noises).into_iter().enumerate() {
+        let cells: Vec<f32> = cells.iter().map(|cell| cell[at / elements]).collect();
+        for (store, bound) in bounds::evaluate(kernel, &loads, scalars, &noises, &cells).into_iter().enumerate() {
+            if store >= found.len() {
+                measured[store - found.len()].push(bound);
+                continue;
+            }
             let storage = match layout.stores[store] {
                 StoreLayout::Own(storage) => storage,
                 StoreLayout::InPlace(load) => layout.loads[load],
@@ -89,6 +97,14 @@ fn check(kernel: &Kernel, layout: &Layout, samples: usize, elements: usize) -> R
             let holds = bounds::holds(bound, storage, found);
             let shown = || format!("element {at} of store {store}: {found:e}, not {bound:?}, of {loads:?}");
             prop_assert!(holds != Some(false), "{}", shown());
+        }
+    }
+    for ((reduce, values), found) in kernel.reduces.iter().zip(&measured).zip(&reduced) {
+        for (values, found) in values.chunks(elements).zip(found) {
+            let Some((low, high)) = bounds::reduced(reduce.how, values) else { continue };
+            let found = f64::from(*found);
+            let holds = low <= found && found <= high || low.is_nan() && found.is_nan();
+            prop_assert!(holds, "{}: {found:e}, not {low:e} to {high:e}", reduce.how);
         }
     }
     Ok(())
@@ -119,7 +135,7 @@ proptest! {
 
     #[test]
     fn random_kernels_in_random_layouts(
-        kernel in kernels(Op::ALL.to_vec()),
+        kernel in measuring(Op::ALL.to_vec()),
         choices in choices(),
         samples in 1usize..4,
         elements in 1usize..200,

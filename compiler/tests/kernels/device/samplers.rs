@@ -11,22 +11,23 @@ use samp_compiler::ir::plan::{Fed, LaunchOp, Plan, PlanOp, Source, Target};
 use samp_compiler::library::std_planned_samplers;
 use samp_compiler::machine::RunConfig;
 
-use super::bench;
+use super::bench::{self, Inputs};
 use super::bounds::{self, Bound, NOISE_BUDGET};
 
 const SEED: u64 = 7;
 
-fn plan(sampler: &str, model: &str, guided: bool) -> Plan {
-    let mut slots = vec![
+/// The library's guidance that makes numbers per sample.
+const MEASURING: [&str; 5] = ["apg", "cfg_norm", "cfg_rescale", "cfg_zero_star", "dynamic_threshold"];
+
+fn plan(sampler: &str, model: &str, guidance: &str) -> Plan {
+    let slots = vec![
         (Slot::Schedule, "scaled_linear".to_owned()),
         (Slot::Grid, "karras".to_owned()),
         (Slot::Model, model.to_owned()),
         (Slot::Sampler, sampler.to_owned()),
         (Slot::Steps, "4".to_owned()),
+        (Slot::Guidance, guidance.to_owned()),
     ];
-    if guided {
-        slots.push((Slot::Guidance, "cfg(scale = 3)".to_owned()));
-    }
     let loader = |_: &str| Err("there is no file".to_owned());
     let request = Request { pipeline: None, slots, sets: Vec::new() };
     let compiled = compile(&request, &loader).unwrap_or_else(|failure| panic!("{sampler}: {failure}"));
@@ -43,6 +44,7 @@ struct Follow<'p> {
     slots: Vec<Vec<f32>>,
     feed: HashMap<u32, Vec<f32>>,
     outputs: HashMap<u32, Vec<Vec<f32>>>,
+    cells: Vec<Vec<f32>>,
     launches: usize,
     compared: usize,
     elements_seen: usize,
@@ -67,14 +69,23 @@ impl Follow<'_> {
         let loads: Vec<Vec<f32>> = op.loads.iter().map(|load| self.source(load)).collect();
         let draws: Vec<(u32, u32)> = op.draws.iter().map(|draw| (1, *draw)).collect();
         let launch = GridLaunch { scalars: &op.scalars, draws: &draws, seed: SEED, first_sample: 0, samples, elements };
-        let found = bench::run(kernel, &layout, &launch, &loads, &[]);
+        let cells: Vec<Vec<f32>> = op.cells.iter().map(|cell| self.cells[cell.as_u32() as usize].clone()).collect();
+        let inputs = Inputs { loads: &loads, given: &[], cells: &cells };
+        let (found, reduced) = bench::measure(kernel, &layout, &launch, &inputs);
 
         let noises: Vec<Vec<f32>> = op.draws.iter().map(|draw| self.normals(*draw)).collect();
+        let mut measured: Vec<Vec<Bound>> = vec![Vec::new(); reduced.len()];
         for at in 0..samples * elements {
             let loads: Vec<f32> = loads.iter().map(|load| load[at]).collect();
             let noises: Vec<Bound> =
                 noises.iter().map(|noise| Bound { value: noise[at], radius: NOISE_BUDGET }).collect();
-            for (store, bound) in bounds::evaluate(kernel, &loads, &op.scalars, &noises).into_iter().enumerate() {
+            let cells: Vec<f32> = cells.iter().map(|cell| cell[at / elements]).collect();
+            let bounds = bounds::evaluate(kernel, &loads, &op.scalars, &noises, &cells);
+            for (store, bound) in bounds.into_iter().enumerate() {
+                if store >= found.len() {
+                    measured[store - found.len()].push(bound);
+                    continue;
+                }
                 let storage = match op.stores[store] {
                     Target::Feed(_) => self.network,
                     Target::Slot(_) => Storage::F32,
@@ -85,6 +96,16 @@ impl Follow<'_> {
                 self.compared += usize::from(holds.is_some());
                 self.elements_seen += 1;
             }
+        }
+        for ((reduce, values), found) in kernel.reduces.iter().zip(&measured).zip(&reduced) {
+            for (values, found) in values.chunks(elements).zip(found) {
+                let (low, high) = bounds::reduced(reduce.how, values).expect("a sampler's numbers are bounded");
+                let holds = low <= f64::from(*found) && f64::from(*found) <= high;
+                assert!(holds, "{name}, step {}: {} is {found:e}, not {low:e} to {high:e}", op.step, reduce.how);
+            }
+        }
+        for (cell, found) in op.reduces.iter().zip(reduced) {
+            self.cells[cell.as_u32() as usize] = found;
         }
         for (target, found) in op.stores.iter().zip(found) {
             match target {
@@ -124,9 +145,19 @@ fn follow(plan: &Plan, samples: usize, elements: usize, network: Storage, name: 
     if let Some(slot) = plan.start {
         slots[slot.as_u32() as usize] = start.iter().map(|x| x * plan.levels[0].sigma as f32).collect();
     }
-    let (feed, outputs) = (HashMap::new(), HashMap::new());
-    let mut ctx =
-        Follow { plan, samples, elements, network, slots, feed, outputs, launches: 0, compared: 0, elements_seen: 0 };
+    let mut ctx = Follow {
+        plan,
+        samples,
+        elements,
+        network,
+        slots,
+        feed: HashMap::new(),
+        outputs: HashMap::new(),
+        cells: vec![Vec::new(); plan.n_cells as usize],
+        launches: 0,
+        compared: 0,
+        elements_seen: 0,
+    };
     for op in &plan.ops {
         match op {
             PlanOp::Launch(op) => ctx.launch(op, name),
@@ -145,14 +176,26 @@ fn follow(plan: &Plan, samples: usize, elements: usize, network: Storage, name: 
 #[test]
 fn every_sampler_keeps_the_bounds() {
     for sampler in std_planned_samplers() {
-        follow(&plan(sampler, "eps", false), 2, 12, Storage::F32, sampler);
-        follow(&plan(sampler, "v", true), 2, 9, Storage::Bf16, sampler);
+        follow(&plan(sampler, "eps", "plain"), 2, 12, Storage::F32, sampler);
+        follow(&plan(sampler, "v", "cfg(scale = 3)"), 2, 9, Storage::Bf16, sampler);
     }
 }
 
 #[test]
 fn a_network_in_f16_is_fed_f16() {
     for sampler in ["euler", "heun", "dpmpp_2m", "dpmpp_2m_sde"] {
-        follow(&plan(sampler, "edm", true), 1, 4096, Storage::F16, sampler);
+        follow(&plan(sampler, "edm", "cfg(scale = 3)"), 1, 4096, Storage::F16, sampler);
+    }
+}
+
+/// Guidance that measures samples: reductions of every kind, in launches that also read cells.
+#[test]
+fn guidance_that_measures_keeps_the_bounds() {
+    for guidance in MEASURING {
+        let plan = plan("dpmpp_2m", "eps", guidance);
+        assert!(plan.n_cells > 0, "{guidance} measures nothing");
+        for (samples, elements, network) in [(1, 4096, Storage::F32), (3, 515, Storage::F32), (2, 2056, Storage::F16)] {
+            follow(&plan, samples, elements, network, guidance);
+        }
     }
 }
