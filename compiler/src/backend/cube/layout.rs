@@ -293,6 +293,7 @@ impl Layout {
     }
 
     /// How many neighbouring numbers of a buffer parameter a thread reads or writes.
+    #[cfg(feature = "wgpu")]
     pub(super) fn width_of(&self, slot: Slot) -> Width {
         match slot {
             Slot::Load(_) | Slot::Noise(_) | Slot::Store(_) | Slot::Whole(_) => self.width,

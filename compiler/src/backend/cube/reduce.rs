@@ -130,7 +130,7 @@ fn fold_sums(row: &mut Shared<[f32]>, unit: u32) -> f32 {
     for k in 0..8u32 {
         let half = comptime!(128u32 >> k);
         if unit < half {
-            row[unit as usize] = row[unit as usize] + row[(unit + half) as usize];
+            row[unit as usize] += row[(unit + half) as usize];
         }
         sync_cube();
     }
@@ -172,7 +172,7 @@ fn mean(partials: &[f32], cells: &mut [f32], at: u32, first: u32, blocks: u32, c
     let mut row = sum_row(unit);
     let mut block = unit;
     while block < blocks {
-        row[unit as usize] = row[unit as usize] + partials[(first + block) as usize];
+        row[unit as usize] += partials[(first + block) as usize];
         block += 256u32;
     }
     let sum = fold_sums(&mut row, unit);

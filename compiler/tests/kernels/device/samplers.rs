@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use samp_compiler::backend::cube::launch::GridLaunch;
-use samp_compiler::backend::cube::layout::{Extent, Layout, Room, Storage};
+use samp_compiler::backend::cube::layout::{Extent, Layout, Room, Storage, StoreLayout, Width};
 use samp_compiler::backend::noise::{Sequence, fill_normal};
 use samp_compiler::compile::{Request, compile};
 use samp_compiler::hir::Slot;
@@ -65,7 +65,11 @@ impl Follow<'_> {
         let kernel = &self.plan.kernels[op.kernel];
         let (samples, elements) = (self.samples, self.elements);
         let extent = Extent { samples, elements, room: Room::Padded };
-        let layout = Layout::of_launch(kernel, op, self.network).fitted(extent);
+        let mut layout = Layout::of_launch(kernel, op, self.network).fitted(extent);
+        if layout.width == Width::One && layout.has_halves() {
+            // No adapter has single numbers of 16 bits.
+            layout = layout.widened().fitted(extent);
+        }
         let loads: Vec<Vec<f32>> = op.loads.iter().map(|load| self.source(load)).collect();
         let draws: Vec<(u32, u32)> = op.draws.iter().map(|draw| (1, *draw)).collect();
         let launch = GridLaunch { scalars: &op.scalars, draws: &draws, seed: SEED, first_sample: 0, samples, elements };
@@ -86,9 +90,9 @@ impl Follow<'_> {
                     measured[store - found.len()].push(bound);
                     continue;
                 }
-                let storage = match op.stores[store] {
-                    Target::Feed(_) => self.network,
-                    Target::Slot(_) => Storage::F32,
+                let storage = match layout.stores[store] {
+                    StoreLayout::Own(storage) => storage,
+                    StoreLayout::InPlace(load) => layout.loads[load],
                 };
                 let found = found[store][at];
                 let holds = bounds::holds(bound, storage, found);
