@@ -46,6 +46,8 @@ pub struct SourceFile {
     pub name: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,
+    /// Where its lines start.
+    pub(crate) starts: Arc<[usize]>,
 }
 
 /// All texts of one compilation.
@@ -58,7 +60,10 @@ impl SourceMap {
     /// Takes in a text and gives it a number.
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).expect("fewer than 2^32 texts"));
-        self.files.push(SourceFile { name: name.into(), text: text.into() });
+        let text: Arc<str> = text.into();
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let starts = std::iter::once(0).chain(ends).collect();
+        self.files.push(SourceFile { name: name.into(), text, starts });
         id
     }
 

@@ -11,9 +11,10 @@
 /// assert_eq!(samp_lang::suggest::nearest("banana", ["alpha", "sigma"]), None);
 /// ```
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let meant = Meant::new(name)?;
     let mut best: Option<(usize, &'a str)> = None;
     for candidate in candidates.into_iter().filter(|candidate| *candidate != name) {
-        let Some(distance) = distance(name, candidate) else { continue };
+        let Some(distance) = meant.distance(candidate) else { continue };
         if best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));
         }
@@ -24,26 +25,38 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// Longer names are not compared: no one mistypes them, and the cost is quadratic.
 const LONGEST: usize = 64;
 
-fn distance(name: &str, candidate: &str) -> Option<usize> {
-    if name.len() > LONGEST || candidate.len() > LONGEST {
-        return None;
+/// A name, without case and underscores.
+struct Meant {
+    plain: String,
+    length: usize,
+    sorted: Vec<String>,
+}
+
+impl Meant {
+    fn new(name: &str) -> Option<Meant> {
+        let (plain, sorted) = (plain(name), sorted_words(name));
+        (name.len() <= LONGEST).then(|| Meant { length: plain.chars().count(), plain, sorted })
     }
-    let (plain, other) = (plain(name), plain(candidate));
-    if plain == other || sorted_words(name) == sorted_words(candidate) {
-        return Some(0);
+
+    fn distance(&self, candidate: &str) -> Option<usize> {
+        let length = candidate.chars().filter(|c| *c != '_').count();
+        let allowed = match length.min(self.length) {
+            0..=2 => 0,
+            3..=4 => 1,
+            5..=8 => 2,
+            _ => 3,
+        };
+        if candidate.len() > LONGEST || length.abs_diff(self.length) > allowed {
+            return None;
+        }
+        let other = plain(candidate);
+        let same_words = length == self.length && candidate.contains('_') && self.sorted == sorted_words(candidate);
+        if self.plain == other || same_words {
+            return Some(0);
+        }
+        let distance = strsim::damerau_levenshtein(&self.plain, &other);
+        (distance <= allowed).then_some(distance)
     }
-    let (length, other_length) = (plain.chars().count(), other.chars().count());
-    let allowed = match length.min(other_length) {
-        0..=2 => 0,
-        3..=4 => 1,
-        5..=8 => 2,
-        _ => 3,
-    };
-    if length.abs_diff(other_length) > allowed {
-        return None;
-    }
-    let distance = strsim::damerau_levenshtein(&plain, &other);
-    (distance <= allowed).then_some(distance)
 }
 
 fn plain(name: &str) -> String {

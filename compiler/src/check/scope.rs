@@ -261,12 +261,17 @@ impl Checker<'_> {
             ];
             let places = places.iter().filter(|(place, _)| place.has(position)).map(|(_, word)| *word);
             found = found.help(format!("`{text}` means something only in a {}", one_of(places)));
-        } else if let Some(help) = super::did_you_mean(text, &known) {
+        } else if self.diagnostics.len() < GUESSES
+            && let Some(help) = super::did_you_mean(text, &known)
+        {
             found = found.help(help);
         }
         self.report(found);
     }
 }
+
+/// After so many mistakes names are not guessed any more: the cost is quadratic, and no one reads on.
+const GUESSES: usize = 200;
 
 /// Kinds that are called: the views of a model call, and `noise`. The others mean something only in types.
 fn is_view(text: &str) -> bool {

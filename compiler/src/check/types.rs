@@ -156,7 +156,11 @@ impl Checker<'_> {
             return;
         }
         let have = describe(&value.ty);
-        self.error(Code::E0301, value.span, format!("expected {want}, found {have}"));
+        let mut found = Diagnostic::new(Code::E0301, value.span, format!("expected {want}, found {have}"));
+        if value.ty == Ty::None && matches!(value.kind, ExprKind::If { .. }) {
+            found = found.help("an `if` that is a value needs an `else`");
+        }
+        self.report(found);
     }
 
     /// Reports a tensor of the wrong kind.

@@ -454,9 +454,18 @@ impl<'p, A: Arith> Machine<'p, A> {
             && kind.has_level()
             && !have.same(want)
         {
-            let (code, what) = if kind == Kind::Sample { (Code::E0402, "sample") } else { (Code::E0407, "prediction") };
+            let (code, what, help) = match kind {
+                Kind::Sample => {
+                    (Code::E0402, "sample", "`transfer(x, x0(x), t)` carries `x` to `t`: see which level it is given")
+                }
+                _ => (
+                    Code::E0407,
+                    "prediction",
+                    "name it at the level that the model was asked at, or ask it again here",
+                ),
+            };
             let message = format!("expected a {what} at {}, found one at {}", want.describe(), have.describe());
-            return Err(Box::new(Diagnostic::new(code, span, message)));
+            return Err(Box::new(Diagnostic::new(code, span, message).help(help)));
         }
         tensor.kind = kind;
         if named.is_some() {

@@ -361,7 +361,10 @@ impl<'p, A: Arith> Machine<'p, A> {
             && !left.same(right)
         {
             let message = format!("`blend` mixes samples at {} and {}", left.describe(), right.describe());
-            return Err(Box::new(Diagnostic::new(Code::E0402, span, message)));
+            let found = Diagnostic::new(Code::E0402, span, message);
+            return Err(Box::new(
+                found.help("bring both to one level first: `transfer(x, x0(x), t)` carries `x` to `t`"),
+            ));
         }
         let one = || A::Real::from_f64(1.0);
         let rest = self.arith.linear(&[(-one(), &mask.data)], one());

@@ -42,10 +42,11 @@ pub enum Finite {
 }
 
 /// How many instructions the runs of one sampler may cost.
-const MOST_WORK: u64 = 400_000;
+const MOST_WORK: u64 = 750_000;
 
-/// The small number, where a run is close to an end: its square and cube are numbers still.
-const SMALL: f64 = 1e-40;
+/// The small number, where a run is close to an end: the square and cube of the first are numbers still. A rule that adds
+/// it to ordinary numbers loses it, and comes to the end itself; the second is not lost.
+const SMALL: [f64; 2] = [1e-40, 1e-9];
 
 /// Where a run begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,14 +176,23 @@ pub(super) fn of_sampler(bench: &Bench<'_>, sources: &SourceMap, subject: Subjec
                     why = Some("the runs with all options cost too much work".to_owned());
                     break 'all;
                 }
-                let levels = levels(case);
                 let sampler = item(code, options_in(bench, &draw.options), bench.program);
-                let result = run(bench, &sampler, None, Some(rules), case, &levels);
-                work += result.work;
+                let mut try_with = |small| {
+                    let levels = levels(case, small);
+                    let ran = run(bench, &sampler, None, Some(rules), case, &levels);
+                    work += ran.work;
+                    (levels, ran)
+                };
+                let (mut levels, mut result) = try_with(SMALL[0]);
+                if case.is_close() && result.error.as_ref().is_some_and(|error| !is_of_step(error)) {
+                    (levels, result) = try_with(SMALL[1]);
+                }
                 let Ran { mut arith, error, .. } = result;
                 match (arith.found.take(), error) {
                     (Some(found), _) => Failure::add(&mut failures, found, arith, case, levels, &draw.words),
                     (None, Some(error)) if is_of_step(&error) => found.push(at_step(*error, arith.step, case)),
+                    // The rule itself forbids such a run.
+                    (None, Some(error)) if error.code == Code::E0505 => no_pure |= from == End::There,
                     (None, Some(error)) => {
                         no_pure |= from == End::There;
                         why = why.or((from == End::Inside).then_some(error.message));
@@ -222,7 +232,7 @@ pub(super) fn of_guidance(bench: &Bench<'_>, sources: &SourceMap, subject: Subje
     for Draw { options, words } in &draws {
         for family in Family::ALL.map(|(family, _)| family) {
             let case = Case { family, steps: 3, from: End::Inside, to: End::There };
-            let levels = levels(case);
+            let levels = levels(case, SMALL[0]);
             let guidance = item(subject.code, options_in(bench, options), bench.program);
             let euler = item(bench.standard(ItemSort::Sampler, "euler"), Vec::new(), bench.program);
             let Ran { mut arith, .. } = run(bench, &euler, Some(guidance), None, case, &levels);
@@ -277,19 +287,19 @@ fn run(
 }
 
 /// The levels of a run.
-fn levels(case: Case) -> Vec<Arc<Level<Number>>> {
+fn levels(case: Case, small: f64) -> Vec<Arc<Level<Number>>> {
     let Case { family, steps, from, to } = case;
     let at = |k: usize| match k {
-        0 if from != End::Inside => at_end(family, Coordinate::Alpha, from),
-        k if k == steps && to != End::Inside => at_end(family, Coordinate::Rho, to),
+        0 if from != End::Inside => at_end(family, Coordinate::Alpha, from, small),
+        k if k == steps && to != End::Inside => at_end(family, Coordinate::Rho, to, small),
         k => Level::on(family, Coordinate::Lambda, Number::from_f64(between(k, steps))),
     };
     (0..=steps).filter_map(at).map(Arc::new).collect()
 }
 
 /// A level with a small alpha or rho; at the end itself, the points are those of the end.
-fn at_end(family: Family, coordinate: Coordinate, end: End) -> Option<Level<Number>> {
-    let small = Number::new(SMALL, Laurent::eps());
+fn at_end(family: Family, coordinate: Coordinate, end: End, small: f64) -> Option<Level<Number>> {
+    let small = Number::new(small, Laurent::eps());
     let mut level: Level<Number> = Level::on(family, coordinate, small)?;
     let there = match coordinate {
         Coordinate::Alpha => Level::<f64>::pure(family)?,

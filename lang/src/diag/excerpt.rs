@@ -9,7 +9,7 @@ use std::ops::Range;
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
 use super::{Diagnostic, Label};
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, SourceFile, SourceMap, Span};
 
 /// Lines shown before and after each label.
 pub const CONTEXT_LINES: usize = 1;
@@ -23,17 +23,16 @@ const MAX_LINE: usize = 160;
 /// What a cut line keeps before and after the start of a label; in bytes.
 const KEPT: (usize, usize) = (60, 80);
 
-/// Where the lines of a text start.
+/// The lines of a text.
 pub struct Lines<'a> {
     text: &'a str,
-    starts: Vec<usize>,
+    starts: &'a [usize],
 }
 
 impl<'a> Lines<'a> {
-    /// Finds the lines of a text.
-    pub fn of(text: &'a str) -> Self {
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Lines { text, starts: std::iter::once(0).chain(ends).collect() }
+    /// The lines of a file.
+    pub fn of(file: &'a SourceFile) -> Self {
+        Lines { text: &file.text, starts: &file.starts }
     }
 
     /// The line of a byte, counted from 0.
@@ -109,7 +108,7 @@ impl Excerpt {
         let mut excerpt = Excerpt { text: String::new(), rows: Vec::new(), names: Vec::new() };
         let labels: Vec<&Label> = std::iter::once(&diagnostic.primary).chain(&diagnostic.secondary).collect();
         for file in files(&labels) {
-            let lines = Lines::of(&sources.file(file).text);
+            let lines = Lines::of(sources.file(file));
             let spans: Vec<Range<usize>> =
                 labels.iter().filter(|label| label.span.file == file).map(|label| shown(&lines, label.span)).collect();
             excerpt.names.push((file, sources.file(file).name.to_string()));
@@ -151,7 +150,7 @@ impl Excerpt {
 
     /// Where a span is in the excerpt, and whether its start is there or was cut away.
     fn place(&self, sources: &SourceMap, span: Span) -> (Range<usize>, bool) {
-        let shown = shown(&Lines::of(&sources.file(span.file).text), span);
+        let shown = shown(&Lines::of(sources.file(span.file)), span);
         let rows = || self.rows.iter().filter(|row| row.file == span.file);
         let byte = |at: usize| {
             let row = rows().rev().find(|row| row.shown.start <= at).or_else(|| rows().next());

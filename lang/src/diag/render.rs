@@ -8,14 +8,21 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
 use super::excerpt::{CONTEXT_LINES, Excerpt, Lines, Placed};
 use super::{Diagnostic, Severity};
-use crate::source::{SourceFile, SourceMap, Span};
+use crate::source::{SourceMap, Span};
 
 /// The width that messages and help are wrapped at.
 const WIDTH: usize = 100;
 
-/// Diagnostics for people: each with the lines it is about, and a blank line between them.
+/// More diagnostics than these are not shown to people.
+const MOST: usize = 100;
+
+/// Diagnostics for people: each with the lines it is about, and a blank line between them. The first hundred are shown.
 pub fn human(diagnostics: &[Diagnostic], sources: &SourceMap, color: bool) -> String {
-    let reports: Vec<String> = sorted(diagnostics).into_iter().map(|one| report(one, sources, color)).collect();
+    let shown = sorted(diagnostics).into_iter().take(MOST).map(|one| report(one, sources, color));
+    let mut reports: Vec<String> = shown.collect();
+    if diagnostics.len() > MOST {
+        reports.push(format!("and {} more: `--format short` shows each in one line\n", diagnostics.len() - MOST));
+    }
     reports.join("\n")
 }
 
@@ -24,9 +31,9 @@ pub fn short(diagnostics: &[Diagnostic], sources: &SourceMap) -> String {
     let mut out = String::new();
     for diagnostic in sorted(diagnostics) {
         let span = diagnostic.primary.span;
-        let SourceFile { name, text } = sources.file(span.file);
-        let (line, column) = Lines::of(text).position(span.start as usize);
-        out += &format!("{name}:{line}:{column}: {}: {}\n", title(diagnostic), diagnostic.message);
+        let file = sources.file(span.file);
+        let (line, column) = Lines::of(file).position(span.start as usize);
+        out += &format!("{}:{line}:{column}: {}: {}\n", file.name, title(diagnostic), diagnostic.message);
     }
     out
 }
@@ -175,7 +182,7 @@ impl<'a> JsonDiagnostic<'a> {
 impl<'a> JsonPlace<'a> {
     fn of(span: Span, sources: &'a SourceMap) -> Self {
         let file = sources.file(span.file);
-        let lines = Lines::of(&file.text);
+        let lines = Lines::of(file);
         let (line, column) = lines.position(span.start as usize);
         let (end_line, end_column) = lines.position(span.end as usize);
         JsonPlace { file: &file.name, line, column, end_line, end_column, byte_start: span.start, byte_end: span.end }
