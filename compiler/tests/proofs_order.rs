@@ -1,6 +1,6 @@
 //! Orders of accuracy: what formulas are proved to be, and what is refused.
 //!
-//! `proofs/order/right` holds samplers whose claims hold, `proofs/order/wrong` mutants that claim too much. The table in
+//! `proofs/right` holds samplers whose claims hold, `proofs/order/wrong` mutants that claim too much. The table in
 //! this file is what the literature and an independent model in multiple precision say of each.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panic")]
@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use samp_compiler::check::Checker;
-use samp_compiler::library::{Library, std_names};
+use samp_compiler::library::Library;
 use samp_compiler::prove::{OrderFacts, prove};
 use samp_compiler::types::ItemSort;
 use samp_lang::diag::Diagnostic;
@@ -31,8 +31,8 @@ fn check(path: &Path) -> Vec<(String, OrderFacts, Vec<Diagnostic>)> {
         .collect()
 }
 
-fn files(folder: &str) -> Vec<std::path::PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proofs/order").join(folder);
+fn wrong() -> Vec<std::path::PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proofs/order/wrong");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
@@ -87,12 +87,10 @@ const LIBRARY: &[Row] = &[
     ("unipc", 4, (2, 2)),
 ];
 
-/// The files in `right`.
+/// Samplers in `proofs/right`.
 const RIGHT: &[Row] = &[
     ("deis", 3, (2, 2)),
-    ("dpm_solver", 3, (3, 3)),
     ("dpmpp_3m", 3, (2, 2)),
-    ("dpmpp_3m_shipped", 2, (2, 2)),
     ("gradient_estimation", 1, (1, 1)),
     ("gradient_estimation_adams", 1, (2, 1)),
     ("heunpp2", 1, (1, 1)),
@@ -129,20 +127,17 @@ fn orders_of_the_library() {
 
 #[test]
 fn right_samplers_hold() {
-    let files = files("right");
-    assert_eq!(files.len(), RIGHT.len());
-    for (row, file) in RIGHT.iter().zip(files) {
-        for (name, facts, found) in check(&file) {
-            if name == row.0 {
-                holds(row, &facts, &found);
-            }
-        }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proofs/right");
+    for row in RIGHT {
+        let all = check(&folder.join(row.0).with_extension("samp"));
+        let (_, facts, found) = all.iter().find(|(name, ..)| name == row.0).unwrap();
+        holds(row, facts, found);
     }
 }
 
 #[test]
 fn wrong_claims_are_refused() {
-    let files = files("wrong");
+    let files = wrong();
     assert!(files.len() >= 15);
     for file in files {
         let found: Vec<Diagnostic> = check(&file).into_iter().flat_map(|(_, _, found)| found).collect();
@@ -156,23 +151,11 @@ fn wrong_claims_are_refused() {
 /// The finding that the table is known for: the rule as shipped is of order 2, with the cause in the weights.
 #[test]
 fn the_third_order_multistep_rule_as_shipped_is_of_order_two() {
-    let file = files("wrong").into_iter().find(|file| file.ends_with("dpmpp_3m_shipped.samp")).unwrap();
+    let file = wrong().into_iter().find(|file| file.ends_with("dpmpp_3m_shipped.samp")).unwrap();
     let (_, facts, found) = check(&file).remove(0);
     assert_eq!((facts.claimed, facts.formula), (Some(3), Some(2)));
     assert_eq!(found[0].message, "expected a formula of order 3, found one of order 2 on `vp`");
     assert!(found[0].help.as_ref().unwrap().contains("h^3, not h^4"));
-}
-
-/// The bound is wide, for slow machines: what it took is printed.
-#[test]
-fn orders_are_cheap() {
-    let start = std::time::Instant::now();
-    for name in std_names(ItemSort::Sampler) {
-        of_library(name);
-    }
-    let bound = if cfg!(debug_assertions) { 60.0 } else { 15.0 };
-    assert!(start.elapsed().as_secs_f64() < bound);
-    println!("the library: {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
 }
 
 fn of_library(name: &str) -> (OrderFacts, Vec<Diagnostic>) {
