@@ -11,7 +11,7 @@ use samp_runtime::Pipeline;
 use serde_json::{Value, json};
 
 /// Keys that goldens set to what cannot be imported.
-const REFUSED: [&str; 16] = [
+const REFUSED: [&str; 17] = [
     "algorithm_type",
     "beta_schedule",
     "final_sigmas_type",
@@ -21,6 +21,7 @@ const REFUSED: [&str; 16] = [
     "prediction_type",
     "set_alpha_to_one",
     "solver_order",
+    "thresholding",
     "time_shift_type",
     "timestep_scaling",
     "timestep_type",
@@ -47,6 +48,9 @@ fn levels(imported: &import::Imported, size: usize) -> Result<Vec<(f64, f64, f64
 fn wrong(imported: &import::Imported, case: &Value) -> Option<String> {
     if case["sampler"].as_str() != Some(&imported.sampler) {
         return Some(format!("the sampler is {}, expected {}", imported.sampler, case["sampler"]));
+    }
+    if case["guidance"].as_str() != imported.guidance.as_deref() {
+        return Some(format!("the guidance is {}, expected {:?}", case["guidance"], imported.guidance));
     }
     // What the network predicts is of no concern to the levels, and not all rules can divide by alpha at pure noise.
     let plain =
@@ -85,6 +89,7 @@ fn clone(of: &import::Imported) -> import::Imported {
         schedule: of.schedule.clone(),
         grid: of.grid.clone(),
         model: of.model.clone(),
+        guidance: of.guidance.clone(),
         sampler: of.sampler.clone(),
         steps: of.steps,
         network: of.network.clone(),
@@ -215,14 +220,13 @@ fn what_cannot_be_honoured_is_refused() {
     let folder = tempfile::TempDir::new().expect("a folder");
     let cases = [
         (r#"{"_class_name": "PickleScheduler"}"#, "`_class_name` is `PickleScheduler`"),
-        (r#"{"_class_name": "DDIMScheduler"}"#, "`clip_sample` is missing"),
-        (r#"{"_class_name": "DDIMScheduler", "clip_sample": true}"#, "`clip_sample` is `true`"),
+        (r#"{"_class_name": "DDIMScheduler", "clip_sample": 1}"#, "`clip_sample` is `1`"),
         (r#"{"_class_name": "EulerDiscreteScheduler", "beta_schedule": "soft"}"#, "`beta_schedule` is `soft`"),
         (r#"{"_class_name": "EulerDiscreteScheduler", "beta_start": "low"}"#, "`beta_start` is `low`"),
         (r#"{"_class_name": "EulerDiscreteScheduler", "warp": 3}"#, "`warp` is `3`"),
         (r#"{"_class_name": "EulerDiscreteScheduler", "warp": null}"#, "`warp` is `null`"),
         (r#"{"_class_name": "EulerDiscreteScheduler", "trained_betas": [0.1]}"#, "`trained_betas` is `[0.1]`"),
-        (r#"{"_class_name": "HeunDiscreteScheduler", "clip_sample": true}"#, "`clip_sample` is `true`"),
+        (r#"{"_class_name": "LMSDiscreteScheduler", "clip_sample": true}"#, "`clip_sample` is `true`"),
         ("[]", "no JSON object"),
         ("{", "not JSON"),
         ("{}", "no `_class_name`"),

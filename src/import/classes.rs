@@ -8,8 +8,10 @@ use super::levels::{Last, Levels, Rescaled, Steps, Table};
 pub struct Class {
     /// Without `Scheduler` at its end.
     name: &'static str,
-    /// Whether its predictions are clipped unless the configuration says otherwise.
-    pub clips: bool,
+    /// Whether its predictions are clipped unless the configuration says otherwise; none if they never are.
+    clips: Option<bool>,
+    /// Whether a configuration may ask for dynamic thresholding.
+    thresholds: bool,
     pub levels: Levels,
     /// The sampler for a number of steps.
     pub sampler: fn(&Config, &Class, usize) -> Result<String, String>,
@@ -51,7 +53,7 @@ const fn class(
     levels: Levels,
     sampler: fn(&Config, &Class, usize) -> Result<String, String>,
 ) -> Class {
-    Class { name, clips: false, levels, sampler, lacks: &["use_lu_lambdas"], note: None }
+    Class { name, clips: None, thresholds: false, levels, sampler, lacks: &["use_lu_lambdas"], note: None }
 }
 
 use Last::{AlphaToOne, Clean, Entry};
@@ -60,18 +62,25 @@ use Steps::{Entries, Sigmas, Skips, Solver};
 
 #[rustfmt::skip]
 static CLASSES: [Class; 18] = [
-    Class { clips: true, ..class("DDIM", table(HO, Pure, LEADING, Entries, AlphaToOne(true)), ddim) },
-    Class { clips: true, ..class("DDPM", table(HO, Pure, LEADING, Entries, Clean), ddpm) },
+    Class { clips: Some(true), thresholds: true, ..class("DDIM", table(HO, Pure, LEADING, Entries, AlphaToOne(true)), ddim) },
+    Class { clips: Some(true), thresholds: true, ..class("DDPM", table(HO, Pure, LEADING, Entries, Clean), ddpm) },
     class("PNDM", table(HO, Never, LEADING, Entries, AlphaToOne(false)), pndm),
     class("EulerDiscrete", table(HO, Pinned, LINSPACE, Sigmas, Clean), euler),
     Class {
         lacks: RESPACED,
         ..class("EulerAncestralDiscrete", table(HO, Pinned, LINSPACE, Sigmas, Clean), |_, _, _| plain("euler_ancestral"))
     },
-    class("HeunDiscrete", table(HEUN, Never, LINSPACE, Sigmas, Clean), |_, _, _| plain("heun")),
+    Class {
+        clips: Some(false),
+        ..class("HeunDiscrete", table(HEUN, Never, LINSPACE, Sigmas, Clean), |_, _, _| plain("heun"))
+    },
     class("KDPM2Discrete", table(HEUN, Never, LINSPACE, Sigmas, Clean), |_, _, _| plain("dpm_2")),
     class("LMSDiscrete", table(HO, Never, LINSPACE, Sigmas, Clean), |_, _, _| plain("lms")),
-    Class { lacks: &[], ..class("DPMSolverMultistep", table(HO, Pinned, LINSPACE, Solver, Clean), multistep) },
+    Class {
+        lacks: &[],
+        thresholds: true,
+        ..class("DPMSolverMultistep", table(HO, Pinned, LINSPACE, Solver, Clean), multistep)
+    },
     class("DPMSolverSinglestep", table(HO, Never, None, Solver, Clean), singlestep),
     Class {
         lacks: &["use_lu_lambdas", "use_flow_sigmas"],
@@ -158,10 +167,53 @@ fn same_stride(config: &Config, class: &Class, n: usize) -> Result<Option<u64>, 
     Ok((!(same && ends)).then_some(stride as u64))
 }
 
+/// What keeps the data predictions inside a range.
+enum Inside {
+    Clipped { bound: f64 },
+    Thresholded { share: f64, largest: f64 },
+}
+
+fn inside(config: &Config, class: &Class) -> Result<Option<Inside>, String> {
+    if class.thresholds && config.flag("thresholding", false)? {
+        let share = config.number("dynamic_thresholding_ratio", 0.995)?;
+        return Ok(Some(Inside::Thresholded { share, largest: config.number("sample_max_value", 1.0)? }));
+    }
+    match class.clips {
+        Some(default) if config.flag("clip_sample", default)? => {
+            Ok(Some(Inside::Clipped { bound: config.number("clip_sample_range", 1.0)? }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What is done to the data predictions. DDIM leaves the noise prediction beside them as it is: see its sampler.
+pub fn guidance(config: &Config, class: &Class) -> Result<Option<String>, String> {
+    Ok(inside(config, class)?.filter(|_| class.name != "DDIM").map(|inside| match inside {
+        Inside::Clipped { bound } => Expression::new("clip").with("low", real(-bound)).with("high", real(bound)).text(),
+        Inside::Thresholded { share, largest } => {
+            let base = Expression::new("dynamic_threshold").with("base", "plain");
+            base.with("share", real(share)).with("largest", real(largest)).text()
+        }
+    }))
+}
+
+/// A number as a real one: `1.0`, not `1`.
+fn real(number: f64) -> String {
+    format!("{number:?}")
+}
+
 fn ddim(config: &Config, class: &Class, n: usize) -> Result<String, String> {
-    Ok(match same_stride(config, class, n)? {
+    let shipped = || Expression::new("ddim_clipped_as_shipped");
+    let base = match inside(config, class)? {
         None => "ddim".to_owned(),
-        Some(stride) => Expression::new("fixed_stride").with("base", "ddim").with("stride", stride).text(),
+        Some(Inside::Clipped { bound }) => shipped().with("bound", real(bound)).text(),
+        Some(Inside::Thresholded { share, largest }) => {
+            shipped().with("bound", real(largest)).with("share", real(share)).text()
+        }
+    };
+    Ok(match same_stride(config, class, n)? {
+        None => base,
+        Some(stride) => Expression::new("fixed_stride").with("base", base).with("stride", stride).text(),
     })
 }
 

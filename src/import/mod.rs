@@ -19,6 +19,8 @@ pub struct Imported {
     pub schedule: String,
     pub grid: String,
     pub model: String,
+    /// Where it is not `plain`.
+    pub guidance: Option<String>,
     pub sampler: String,
     pub steps: usize,
     /// The name of a network, if there is to be one.
@@ -33,13 +35,6 @@ pub struct Imported {
 pub fn import(text: &str, steps: usize, network: Option<&str>) -> Result<Imported, String> {
     let config = Config::read(text)?;
     let class = classes::find(&config.class)?;
-    if class.clips {
-        for key in ["clip_sample", "thresholding"] {
-            if config.flag(key, key == "clip_sample")? {
-                return Err(config.refusal(key, "only `false`: no sampler here clips its predictions"));
-            }
-        }
-    }
     if let Some(key) = class.lacks.iter().find(|key| config.has(key)) {
         return Err(config.refusal(key, "only `false`"));
     }
@@ -48,6 +43,7 @@ pub fn import(text: &str, steps: usize, network: Option<&str>) -> Result<Importe
         schedule: levels::schedule(&config, &class.levels)?,
         grid: levels::grid(&config, &class.levels, steps)?,
         model: classes::model(&config, &class.levels)?,
+        guidance: classes::guidance(&config, class)?,
         sampler: (class.sampler)(&config, class, steps)?,
         steps,
         network: network.map(str::to_owned),
@@ -58,7 +54,7 @@ pub fn import(text: &str, steps: usize, network: Option<&str>) -> Result<Importe
 
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Imported { class, schedule, grid, model, sampler, steps, network } = self;
+        let Imported { class, schedule, grid, model, guidance, sampler, steps, network } = self;
         writeln!(f, "//! Imported from a configuration of diffusers' {class}, for {steps} steps.")?;
         if let Some(note) = classes::find(class).ok().and_then(|class| class.note) {
             writeln!(f, "//! {note}")?;
@@ -68,6 +64,9 @@ impl fmt::Display for Imported {
             writeln!(f, "    network  {network}")?;
         }
         writeln!(f, "    schedule {schedule}\n    grid     {grid}\n    model    {model}")?;
+        if let Some(guidance) = guidance {
+            writeln!(f, "    guidance {guidance}")?;
+        }
         writeln!(f, "    sampler  {sampler}\n    steps    {steps}\n}}")
     }
 }
