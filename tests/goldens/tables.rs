@@ -76,7 +76,7 @@ impl Asked {
         let middles = halved.windows(2).map(|pair| (rho(&pair[0]) * rho(&pair[1])).sqrt());
         let middles = self.given(Coordinate::Rho, middles)?; // the last is clean, as the last level is
         let last = levels.len() - 1;
-        Ok(levels[..last].iter().zip(middles).flat_map(|(level, middle)| [level.clone(), middle]).collect())
+        Ok(levels[..last].iter().zip(middles).flat_map(|(level, middle)| [*level, middle]).collect())
     }
 
     fn of_grid(&self, grid: &str) -> Result<Vec<LevelRow>, String> {
