@@ -89,9 +89,22 @@ fn short(rows: &[Value]) -> String {
     table
 }
 
+const INTRODUCTION: &str = "# Samplers of the library
+
+Every figure is proved or counted by running the sampler, as `sampc list` does; none is claimed. *Order* is that of the
+formula, *as run* what whole runs tend to, on smooth and on rough grids where these differ. *Buffers* are of the latent's
+size, between steps and at the peak.
+
+Each sampler has a page with its rule, its proofs and its error against model calls, as `sampc plot error` measures it. In
+its picture stand beside it the best known rules of its order and evaluations a step, of its order at other evaluations, of
+another order at its evaluations, and of order 1 at one evaluation; a rule is the better known, the more projects have a name
+of their own for it. This page and all others are written and held by `tests/samplers.rs`.
+
+";
+
 /// The whole of `docs/samplers.md`.
 fn long(rows: &[Value]) -> String {
-    let mut page = "# Samplers of the library\n\nEvery figure is proved or counted by running the sampler, as `sampc list` does; none is claimed. *Order* is that of the\nformula, *as run* what whole runs tend to, on smooth and on rough grids where these differ. *Buffers* are of the latent's\nsize, between steps and at the peak. Each has a page with its\nrule and its error. All of it is written and held by `tests/samplers.rs`.\n\n".to_owned();
+    let mut page = INTRODUCTION.to_owned();
     page += "| sampler | about | order | as run | evaluations a step | in ten steps | draws a step | buffers | families | paper |\n|---|---|---|---|---|---|---|---|---|---|\n";
     for row in rows {
         let facts = &row["facts"];
