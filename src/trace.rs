@@ -112,6 +112,7 @@ fn spent(compiled: &Compiled) -> (Vec<u32>, Vec<u32>) {
     let mut seen = HashSet::new();
     for op in &compiled.plan().ops {
         match op {
+            PlanOp::Call(call) if call.host => {}
             PlanOp::Call(call) => evals[call.step as usize] += call.branches.len() as u32,
             // A draw that is made again counts where it was made first.
             PlanOp::Launch(launch) => {

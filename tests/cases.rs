@@ -53,7 +53,11 @@ fn planned(name: &str) -> Planned {
         request.slots.push((Slot::Sampler, name.to_owned()));
     }
     let compiled = compile(&request, &loader).unwrap_or_else(|failure| panic!("{name} is right: {failure}"));
-    compiled.plan(&RunConfig::default()).unwrap_or_else(|failure| panic!("{name} is planned: {failure}"))
+    let mut config = RunConfig::default();
+    for (host, _) in compiled.program.hosts().iter().filter(|(_, of_tensors)| **of_tensors) {
+        config.hosts.give_tensor(host);
+    }
+    compiled.plan(&config).unwrap_or_else(|failure| panic!("{name} is planned: {failure}"))
 }
 
 /// The plan as text, with its warnings in front.

@@ -359,6 +359,79 @@ fn the_host_is_asked_while_a_run_is_planned() {
 }
 
 #[test]
+fn the_host_is_asked_of_tensors_in_a_run() {
+    const TEXT: &str = "extern pulled(x: sample@s, t: level, by: real) -> sample@t\n\n\
+        sampler drawn {\n    step x: sample@s -> sample@t {\n        \
+        return pulled(transfer(x, x0(x), t), t, 0.25)\n    }\n}\n\n\
+        sampler drawn_in_ve in ve {\n    step x: sample@s -> sample@t {\n        \
+        let y: sample@t = x + (sigma(t) - sigma(s)) * eps(x)\n        \
+        return pulled(y, t, 0.25)\n    }\n}\n";
+    let pipeline = |sampler: &str| {
+        let base = Pipeline::new().text("mine.samp", TEXT).sampler(sampler).schedule("scaled_linear").model("x0");
+        base.grid("karras").steps(4).dtype(Dtype::F64)
+    };
+    // What the host is told is what the text says, in the schedule's own coordinates.
+    let pulled = |x: &Tensor, call: &Call| {
+        let level = call.argument("t").expect("the level is told");
+        assert_eq!(level[1..], [call.level().alpha, call.level().sigma, call.level().lambda]);
+        assert_eq!((call.argument("by"), call.branches()), (Some(&[0.25][..]), &[Arc::from("pulled")][..]));
+        x.affine(0.75, 0.25 * level[1])
+    };
+    for sampler in ["mine.samp:drawn", "mine.samp:drawn_in_ve"] {
+        let compiled = pipeline(sampler).host_tensor("pulled", pulled).compile();
+        let compiled = compiled.unwrap_or_else(|error| panic!("{sampler}: {error}"));
+        assert_eq!((compiled.cost().evals, compiled.cost().calls), (4, 4));
+        let levels = compiled.levels().to_vec();
+        let found = samples(&compiled, &first(&compiled), LAW, RunOptions::default());
+        let mut x = first(&compiled);
+        for (pair, found) in levels.windows(2).zip(found) {
+            for (x, found) in x.iter_mut().zip(found) {
+                let data = LAW.denoised(*x, pair[0].alpha, pair[0].sigma);
+                let noise = (*x - pair[0].alpha * data) / pair[0].sigma;
+                *x = 0.75 * (pair[1].alpha * data + pair[1].sigma * noise) + 0.25 * pair[1].alpha;
+                assert!((*x - found).abs() < 1e-11, "{sampler}: {found} is not {x}");
+            }
+        }
+    }
+    let refused = |pipeline: Pipeline, why: &str| {
+        let error = pipeline.compile().expect_err("the host is wrong").to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    refused(pipeline("mine.samp:drawn"), "the host gives no function `pulled`");
+    let number = |_: &[HostValue]| Ok(HostValue::Number(1.0));
+    refused(pipeline("mine.samp:drawn").host("pulled", number), "is given with `Pipeline::host_tensor`");
+    refused(pipeline("mine.samp:drawn").host_tensor("pushed", pulled), "no `extern` function is called `pushed`");
+    let fails = |function: fn(&Tensor, &Call) -> candle_core::Result<Tensor>, why: &str| {
+        let compiled = pipeline("mine.samp:drawn").host_tensor("pulled", function).compile().expect("it compiles");
+        let start = Start::sample(tensor(first(&compiled), &SHAPE, Dtype::F64), 0);
+        let error = compiled.run(start, LAW).expect_err("the host fails").to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    fails(|_, _| candle_core::bail!("nothing stored"), "the host's `pulled` failed at step 1 of 4: nothing stored");
+    fails(|x, _| x.narrow(0, 0, 1), "the host's `pulled` returned shape [1, 3] at step 1 of 4, expected shape [2, 3]");
+}
+
+/// ReDi goes on from the stored trajectory, with a base that has forgotten. Zhang et al. 2023, arXiv:2302.02285.
+#[test]
+fn a_stored_trajectory_is_taken_up() {
+    let pipeline = |sampler: &str| {
+        let base = Pipeline::new().sampler(sampler).schedule("scaled_linear").model("x0").grid("karras").steps(5);
+        base.dtype(Dtype::F64)
+    };
+    let stored = [0.3, -0.1, 0.9, 1.1, -0.7, 0.2];
+    let retrieve = move |x: &Tensor, _: &Call| Tensor::from_vec(stored.to_vec(), x.shape(), x.device());
+    let compiled = pipeline("redi(k = 2)").host_tensor("retrieve", retrieve).compile().expect("it compiles");
+    let found = samples(&compiled, &first(&compiled), LAW, RunOptions::default());
+    assert_eq!(found[2], stored);
+    let rest: Vec<_> = compiled.levels()[3..].iter().map(|level| level.lambda).collect();
+    let levels = rest.iter().map(|lambda| if lambda.is_finite() { GivenLevel::At(*lambda) } else { GivenLevel::Clean });
+    let levels = GivenLevels { coordinate: Coordinate::Lambda, levels: levels.collect() };
+    let rest = pipeline("dpmpp_2m").levels(levels).compile().expect("it compiles");
+    let wanted = samples(&rest, &stored, LAW, RunOptions::default());
+    assert!(difference(&found[4], &wanted[1]) < 1e-12);
+}
+
+#[test]
 fn a_run_that_rises_begins_with_an_image() {
     let compiled = Case { grid: "rising", ..Case::of("ddim") }.compile(Dtype::F64, Engine::Interp);
     let noise = Start::noise_from(&Device::Cpu, (2, 3), 0, 0, DType::F64).expect("a start");

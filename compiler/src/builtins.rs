@@ -140,5 +140,6 @@ impl Builtin {
 }
 
 /// Names with a meaning that is not given yet; a use of one is reported, never run.
-pub const UNSUPPORTED: &[(&str, &str)] =
-    &[("downsample", "spatial operations are not there yet"), ("upsample", "spatial operations are not there yet")];
+pub const UNSUPPORTED: &[(&str, &str)] = &[("downsample", OTHER_SIZE), ("upsample", OTHER_SIZE)];
+
+const OTHER_SIZE: &str = "every tensor of a run has the size of the sample in this version";

@@ -329,6 +329,8 @@ pub struct Function {
     pub body: Block,
     /// The host may give it; and whether it must, `body` being empty.
     pub host: Option<Needed>,
+    /// The level of the tensor that the host gives.
+    pub at: Option<Expr>,
 }
 
 /// Whether a function of the host must be given.

@@ -132,6 +132,8 @@ fn what_is_measured_costs_a_launch() {
             let launches = launches_by_call(&plan);
             for (call, (launches, reducing)) in launches.iter().zip(&reducing).enumerate().skip(1) {
                 assert_eq!(*launches, reducing + 1, "{sampler} with {guidance}, call {call}");
+                // A Langevin step measures what it was guided by.
+                let most = if sampler == "predictor_corrector" { most + 1 } else { most };
                 assert!(*launches <= most, "{sampler} with {guidance}, call {call}: {launches} launches");
             }
             assert!(reducing.iter().any(|n| *n > 0), "{sampler} with {guidance} measures nothing");

@@ -34,6 +34,32 @@ pub enum Error {
         /// What it was.
         found: String,
     },
+    /// A function of the host failed.
+    #[error("the host's `{name}` failed at {}: {source}", place(*step, *steps))]
+    Host {
+        /// The function.
+        name: String,
+        /// The step, from 0.
+        step: usize,
+        /// How many there are, unless the sampler finds its own steps.
+        steps: Option<usize>,
+        /// What it said.
+        source: candle_core::Error,
+    },
+    /// A function of the host gave something else than asked for.
+    #[error("the host's `{name}` returned {found} at {}, expected {expected}", place(*step, *steps))]
+    HostOutput {
+        /// The function.
+        name: String,
+        /// The step, from 0.
+        step: usize,
+        /// How many there are, unless the sampler finds its own steps.
+        steps: Option<usize>,
+        /// What it should have been.
+        expected: String,
+        /// What it was.
+        found: String,
+    },
     /// A tensor given by the caller does not fit.
     #[error("{what} is {found}, expected {expected}")]
     Tensor {
@@ -64,6 +90,14 @@ pub enum Error {
     /// A function of the host that nothing calls.
     #[error("no `extern` function is called `{0}`")]
     UnknownHost(String),
+    /// A function of the host that was given in another way than it is called.
+    #[error("the `extern` function `{name}` is given with `Pipeline::{by}`")]
+    OtherHost {
+        /// Its name.
+        name: String,
+        /// How it is given.
+        by: &'static str,
+    },
     /// There is no such network.
     #[error("there is no network called `{name}`; there are {known}")]
     UnknownNetwork {

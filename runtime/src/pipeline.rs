@@ -1,5 +1,7 @@
 //! Building pipelines: names and options in, a compiled pipeline out.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -16,7 +18,7 @@ use samp_compiler::plan::{self, Input};
 use samp_lang::diag::Diagnostic;
 use samp_lang::source::SourceMap;
 
-use crate::denoiser::Denoiser;
+use crate::denoiser::{Call, Denoiser};
 use crate::device::DeviceKernel;
 use crate::error::Error;
 use crate::run::{Run, RunOptions};
@@ -32,6 +34,19 @@ pub struct Pipeline {
     dtype: Dtype,
     network_dtype: Option<Stored>,
     texts: Vec<(String, String)>,
+    hosts: BTreeMap<Arc<str>, HostFunction>,
+}
+
+/// A function of the host that is given a tensor.
+#[derive(Clone)]
+pub(crate) struct HostFunction(pub(crate) Arc<OfTensor>);
+
+type OfTensor = dyn Fn(&Tensor, &Call) -> candle_core::Result<Tensor> + Send + Sync;
+
+impl fmt::Debug for HostFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HostFunction")
+    }
 }
 
 impl Default for Pipeline {
@@ -50,6 +65,7 @@ impl Pipeline {
             dtype: Dtype::F32,
             network_dtype: None,
             texts: Vec::new(),
+            hosts: BTreeMap::new(),
         }
     }
 
@@ -132,6 +148,21 @@ impl Pipeline {
         self
     }
 
+    /// A function for the `extern` function of tensors of this name: `.host_tensor("retrieve", |x, call| ..)`. It is
+    /// called in the run, as a denoiser is: with the tensor in the network's dtype, in the schedule's own coordinates, and
+    /// with numbers as [`Call::argument`] by the names of the parameters; a level is four numbers, its clock, alpha, sigma
+    /// and half log-SNR. It gives a tensor of the same shape and dtype, and must give the same one for the same arguments:
+    /// equal calls are made once.
+    pub fn host_tensor(
+        mut self,
+        name: &str,
+        function: impl Fn(&Tensor, &Call) -> candle_core::Result<Tensor> + Send + Sync + 'static,
+    ) -> Self {
+        self.config.hosts.give_tensor(name);
+        self.hosts.insert(name.into(), HostFunction(Arc::new(function)));
+        self
+    }
+
     /// What runs the kernels; the best for this machine by default.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = engine;
@@ -160,8 +191,15 @@ impl Pipeline {
         let network_dtype = self.network_dtype.unwrap_or(self.dtype.into());
         let cast = network_dtype != Stored::from(self.dtype);
         let known = compiled.program.hosts();
-        if let Some(name) = self.config.hosts.names().find(|name| !known.contains(*name)) {
-            return Err(Error::UnknownHost(name.to_string()));
+        for (name, of_tensors) in self.config.hosts.names() {
+            match known.get(name) {
+                None => return Err(Error::UnknownHost(name.to_string())),
+                Some(known) if *known != of_tensors => {
+                    let (name, by) = (name.to_string(), if *known { "host_tensor" } else { "host" });
+                    return Err(Error::OtherHost { name, by });
+                }
+                Some(_) => {}
+            }
         }
         let planned = compiled.plan(&RunConfig { cast, ..self.config.clone() })?;
         let kernels: Vec<_> = planned.plan.kernels.values().cloned().collect();
@@ -183,6 +221,7 @@ impl Pipeline {
             network_dtype,
             inputs,
             adaptive,
+            hosts: self.hosts.clone(),
             warnings,
             sources: compiled.sources,
         })
@@ -240,6 +279,7 @@ pub struct Compiled {
     pub(crate) network_dtype: Stored,
     inputs: Vec<Input>,
     adaptive: Option<Found>,
+    pub(crate) hosts: BTreeMap<Arc<str>, HostFunction>,
     warnings: Vec<Diagnostic>,
     sources: SourceMap,
 }
@@ -291,6 +331,7 @@ impl Compiled {
             network_dtype,
             inputs,
             adaptive: None,
+            hosts: self.hosts.clone(),
             warnings,
             sources,
         }

@@ -184,7 +184,7 @@ impl<'p, D: Denoiser> Follow<'p, D> {
             slots,
             feed,
             cells: vec![Cells::Host(Vec::new()); plan.n_cells as usize],
-            outputs: vec![None; plan.cost.calls as usize],
+            outputs: vec![None; plan.ops.iter().filter(|op| matches!(op, PlanOp::Call(_))).count()],
             inputs: options.inputs,
             noise,
             emitted: Vec::new(),
@@ -348,12 +348,20 @@ impl<'p, D: Denoiser> Follow<'p, D> {
             None => (op.step as usize, Some(self.compiled.n_steps())),
         };
         let call = Call::new(op, self.batch, self.first_sample, step);
-        let output = self.denoiser.denoise(&input, &call).map_err(|source| Error::Denoiser {
-            step,
-            steps,
-            source: plain(source),
+        let host = op.host.then(|| op.branches.first()).flatten();
+        let output = match host.map(|name| (name, self.compiled.hosts.get(name))) {
+            None => self.denoiser.denoise(&input, &call),
+            Some((_, Some(function))) => (function.0)(&input, &call),
+            Some((name, None)) => return Err(Error::UnknownHost(name.to_string())),
+        };
+        let output = output.map_err(|source| match host {
+            None => Error::Denoiser { step, steps, source: plain(source) },
+            Some(name) => Error::Host { name: name.to_string(), step, steps, source: plain(source) },
         })?;
-        let wrong = |expected: String, found: String| Error::DenoiserOutput { step, steps, expected, found };
+        let wrong = |expected: String, found: String| match host {
+            None => Error::DenoiserOutput { step, steps, expected, found },
+            Some(name) => Error::HostOutput { name: name.to_string(), step, steps, expected, found },
+        };
         let mut dims = input.dims().to_vec();
         if op.parts > 1 {
             match dims.get_mut(1) {

@@ -164,6 +164,11 @@ pub trait Arith: Sized {
     /// The network's output.
     fn network(&mut self, input: &Self::Tensor, call: NetworkCall<Self::Real>) -> Self::Tensor;
 
+    /// What the host's function gives for a tensor; the call's branch is its name. Nothing where there is no host.
+    fn host(&mut self, _input: &Self::Tensor, _call: NetworkCall<Self::Real>) -> Option<Self::Tensor> {
+        None
+    }
+
     /// The parts of a network's output that has so many times the channels of its input.
     fn split(&mut self, output: &Self::Tensor, parts: u32) -> Vec<Self::Tensor> {
         vec![output.clone(); parts as usize]

@@ -90,6 +90,8 @@ pub struct TapeCall {
     pub affine: Affine,
     /// Into how many groups of channels the output is parted; each has the shape of the input.
     pub parts: u32,
+    /// It is a function of the host that is called, by the name that stands for the branch.
+    pub host: bool,
 }
 
 /// How a model turns a network's output into a prediction: `input = scale x`, `prediction = skip x + out output`.
@@ -242,9 +244,18 @@ impl Arith for Tape {
     fn network(&mut self, input: &Node, call: NetworkCall<f64>) -> Node {
         let index = u32::try_from(self.calls.len()).expect("the interpreter's work is bounded");
         let affine = Affine { gives: Kind::X0, scale: f64::NAN, skip: f64::NAN, out: f64::NAN };
-        self.calls.push(TapeCall { input: *input, x: *input, call, affine, parts: 1 });
+        self.calls.push(TapeCall { input: *input, x: *input, call, affine, parts: 1, host: false });
         let node = self.nodes.push(NodeKind::Network(index));
         self.passed_on(node, [*input])
+    }
+
+    fn host(&mut self, input: &Node, call: NetworkCall<f64>) -> Option<Node> {
+        let node = self.network(input, call);
+        if let Some(call) = self.calls.last_mut() {
+            call.host = true;
+            call.affine = Affine { gives: Kind::Tensor, scale: 1.0, skip: 0.0, out: 1.0 };
+        }
+        Some(node)
     }
 
     fn split(&mut self, output: &Node, parts: u32) -> Vec<Node> {

@@ -346,20 +346,26 @@ impl Checker<'_> {
         };
         let id = self.check_function(unit, &function, Some(crate::hir::Needed(needed)));
         let checked = &self.hir.fns[id];
+        let ty = |param: &Opt| checked.frame.locals[param.local].ty.clone();
         let numbers = |ty: &Ty| match ty {
             Ty::Int | Ty::Real | Ty::Error => true,
             Ty::List(of) => matches!(**of, Ty::Int | Ty::Real),
             _ => false,
         };
-        let given = checked.params.iter().all(|param| numbers(&checked.frame.locals[param.local].ty));
-        let result = matches!(&checked.result, Ty::Real | Ty::Error) || checked.result == Ty::Real.list();
-        if !(given && result) {
-            let found = Diagnostic::new(
-                Code::E0004,
-                item.name.span,
-                "functions of the host that take or give more than numbers are not supported yet",
-            );
-            self.report(found.help("take `int`s, `real`s and lists of them, and give a `real` or `real[]`"));
+        let of_numbers = checked.params.iter().all(|param| numbers(&ty(param)))
+            && (matches!(&checked.result, Ty::Real | Ty::Error) || checked.result == Ty::Real.list());
+        // Both are told as they are in the schedule's own coordinates, which for v and score are not those of every rule.
+        let plain = |ty: &Ty| matches!(ty, Ty::Tensor(kind) if !matches!(kind, Kind::V | Kind::Score));
+        let tensors = checked.params.iter().filter(|param| plain(&ty(param))).count();
+        let rest =
+            checked.params.iter().all(|param| plain(&ty(param)) || numbers(&ty(param)) || ty(param) == Ty::Level);
+        if !(of_numbers || tensors == 1 && rest && plain(&checked.result)) {
+            let message = "a function of the host of this type is not supported yet";
+            let found = Diagnostic::new(Code::E0004, item.name.span, message);
+            self.report(found.help(
+                "take numbers and lists of them and give a `real` or `real[]`, or take one tensor beside them, and levels, and \
+                 give a tensor",
+            ));
             return None;
         }
         Some(id)
@@ -400,10 +406,14 @@ impl Checker<'_> {
                 (of, kind, self.level_ref(&mut scope, &level))
             })
             .collect();
+        let mut at = None;
         let (body, result) = match &item.result {
             Some(ty) => {
                 let written = self.ty(&mut scope, ty);
                 let result = Returned { ty: written.ty, level: written.level };
+                if host.is_some() {
+                    at = result.level.as_ref().map(|level| self.level_ref(&mut scope, level));
+                }
                 match host {
                     Some(crate::hir::Needed(true)) => (Block::default(), result.ty),
                     _ => (self.body(&mut scope, &item.body, &result, &item.name), result.ty),
@@ -417,6 +427,7 @@ impl Checker<'_> {
         }
         let function = Function {
             host,
+            at,
             name: item.name.text.clone(),
             span: item.name.span,
             params,

@@ -196,6 +196,8 @@ pub struct CallOp {
     pub affine: Affine,
     /// Into how many groups of channels the output is parted; each has the shape of the input.
     pub parts: u32,
+    /// Not the network is called but the function of the host that the only branch names.
+    pub host: bool,
     /// What is passed on.
     pub args: Vec<(Arc<str>, Vec<f64>)>,
     /// The step that it belongs to.

@@ -155,7 +155,8 @@ fn call_text(out: &mut String, call: &CallOp) {
         line(out, format_args!("    parts {}", call.parts));
     }
     let branches: String = call.branches.iter().map(|branch| format!(" {branch}")).collect();
-    line(out, format_args!("    branches{branches}"));
+    let word = if call.host { "host" } else { "branches" };
+    line(out, format_args!("    {word}{branches}"));
     for (name, values) in &call.args {
         let values: String = values.iter().map(|value| format!(" {value:?}")).collect();
         line(out, format_args!("    argument {name}{values}"));
@@ -433,7 +434,10 @@ impl<'t> Parser<'t> {
             list.end()?;
             list = self.words()?;
         }
-        list.expect("branches")?;
+        let host = list.words.next_if_eq(&"host").is_some();
+        if !host {
+            list.expect("branches")?;
+        }
         let branches = list.words.map(Arc::from).collect();
         let mut args = Vec::new();
         while self.peek().is_some_and(|(_, line)| line.starts_with("argument ")) {
@@ -443,7 +447,7 @@ impl<'t> Parser<'t> {
             let values = words.until(&[]);
             args.push((name, words.numbers(values)?));
         }
-        Ok(CallOp { call, input, branches, time, level, affine, parts, args, step })
+        Ok(CallOp { call, input, branches, time, level, affine, parts, host, args, step })
     }
 }
 

@@ -4,7 +4,7 @@
 //! by side; each has its shape and its rate. Items are functions with options in front. The interpreter in
 //! [`crate::machine`] gives a program its meaning.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
@@ -289,6 +289,20 @@ pub enum Op {
         /// It gives a list.
         list: bool,
     },
+    /// A function of the host that takes one tensor and gives one; nothing where the host gives none. Behind the
+    /// arguments stands the level of the result, if it has one.
+    HostTensor {
+        /// Its name.
+        name: Arc<str>,
+        /// There is nothing else to take its place.
+        needed: bool,
+        /// The kind of what it gives.
+        kind: Kind,
+        /// The level is given.
+        level: bool,
+        /// The names of its parameters.
+        params: Vec<Arc<str>>,
+    },
     /// What is measured of items.
     Measure(Measure),
     /// An item with some options bound.
@@ -510,17 +524,19 @@ pub struct PipelineCode {
 }
 
 impl Program {
-    /// The names of the functions of the host that it calls.
-    pub fn hosts(&self) -> BTreeSet<Arc<str>> {
-        fn of(block: &Block, into: &mut BTreeSet<Arc<str>>) {
+    /// The functions of the host that it calls, by name: whether they are of tensors.
+    pub fn hosts(&self) -> BTreeMap<Arc<str>, bool> {
+        fn of(block: &Block, into: &mut BTreeMap<Arc<str>, bool>) {
             for inst in &block.insts {
-                if let Op::Host { name, .. } = &inst.op {
-                    into.insert(name.clone());
+                match &inst.op {
+                    Op::Host { name, .. } => drop(into.insert(name.clone(), false)),
+                    Op::HostTensor { name, .. } => drop(into.insert(name.clone(), true)),
+                    _ => {}
                 }
                 inst.blocks.iter().for_each(|block| of(block, into));
             }
         }
-        let mut names = BTreeSet::new();
+        let mut names = BTreeMap::new();
         self.funcs.values().for_each(|function| of(&function.body, &mut names));
         names
     }
@@ -589,6 +605,7 @@ impl Op {
             Op::Estimate => "estimate",
             Op::Accept => "accept",
             Op::Host { .. } => "host",
+            Op::HostTensor { .. } => "host_tensor",
             Op::Return => "return",
         }
     }

@@ -257,10 +257,21 @@ impl<'h> Lower<'h> {
         let result = match function.host {
             None => self.stmts(&mut b, &function.body),
             Some(hir::Needed(needed)) => {
-                let out = (Shape::from(&function.result), Rate::Step);
-                let args = values.iter().map(|(_, value)| *value).collect();
-                let list = matches!(function.result, Ty::List(_));
-                let op = Op::Host { name: function.name.clone(), needed, list };
+                let mut args: Vec<_> = values.iter().map(|(_, value)| *value).collect();
+                let (op, rate) = match function.result {
+                    Ty::Tensor(kind) => {
+                        args.extend(function.at.iter().map(|level| self.expr(&mut b, level)));
+                        let of = |param: &hir::Opt| function.frame.locals[param.local].name.clone();
+                        let params = function.params.iter().map(of).collect();
+                        let (name, level) = (function.name.clone(), function.at.is_some());
+                        (Op::HostTensor { name, needed, kind, level, params }, Rate::Elem)
+                    }
+                    _ => {
+                        let list = matches!(function.result, Ty::List(_));
+                        (Op::Host { name: function.name.clone(), needed, list }, Rate::Step)
+                    }
+                };
+                let out = (Shape::from(&function.result), rate);
                 let given = b.emit(op, args, vec![], out, function.span);
                 let otherwise = (!needed).then(|| b.block(|b| self.stmts(b, &function.body)));
                 Some(match otherwise {

@@ -265,6 +265,9 @@ impl<'p, A: Arith> Machine<'p, A> {
                     opened: OnceLock::new(),
                 }))
             }
+            Op::HostTensor { name, needed, kind, level, params } => {
+                self.host_tensor(name, *needed, (*kind, *level), params, &args, span)?
+            }
             Op::Host { name, needed, list } => self.host(name, (*needed, *list), &args, span)?,
             Op::Measure(measure) => {
                 let items: Vec<_> = args.iter().filter_map(Value::item).collect();

@@ -269,8 +269,10 @@ impl<'t> Layout<'t> {
         let group = &self.tape.batches[batch as usize];
         let first = &self.tape.calls[group.first];
         let branches = group.branches.clone();
-        self.cost.calls += 1;
-        self.cost.evals += branches.len() as u32;
+        if !first.host {
+            self.cost.calls += 1;
+            self.cost.evals += branches.len() as u32;
+        }
         self.live_outputs += branches.len() as u32;
         self.cost.peak_buffers = self.cost.peak_buffers.max(self.live_buffers());
         self.ops.push(PlanOp::Call(CallOp {
@@ -281,6 +283,7 @@ impl<'t> Layout<'t> {
             level: row(&first.call.level, first.call.level.time.unwrap_or(f64::NAN)),
             affine: first.affine,
             parts: first.parts,
+            host: first.host,
             args: first.call.args.clone(),
             step,
         }));

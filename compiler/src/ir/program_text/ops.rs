@@ -27,6 +27,10 @@ pub(super) fn told(op: &Op) -> String {
         Op::Choice(word) | Op::Branch(word) | Op::Input(word) | Op::Give(word) | Op::Emit(word) => {
             format!(" {}", name(word))
         }
+        Op::HostTensor { name: host, needed, kind, level, params } => {
+            let flags = flags(&[("needed", *needed), ("level", *level)]);
+            format!(" {} {kind}{}{flags}", name(host), names(params))
+        }
         Op::Host { name: host, needed, list } => {
             format!(" {}{}", name(host), flags(&[("needed", *needed), ("list", *list)]))
         }
@@ -181,6 +185,12 @@ pub(super) fn op(word: &str, text: &mut Cursor) -> Result<Op, TextError> {
         "give" => Op::Give(text.name()?.into()),
         "emit" => Op::Emit(text.name()?.into()),
         "require" => Op::Require,
+        "host_tensor" => {
+            let (name, kind) = (text.name()?.into(), kind(text)?);
+            let params = read_names(text)?;
+            let [needed, level] = read_flags(text, ["needed", "level"])?;
+            Op::HostTensor { name, needed, kind, level, params }
+        }
         "host" => {
             let name = text.name()?.into();
             let [needed, list] = read_flags(text, ["needed", "list"])?;

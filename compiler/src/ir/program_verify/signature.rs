@@ -152,6 +152,11 @@ pub(super) fn signature(op: &Op) -> Signature {
         }
         Op::Sized { .. } => Signature { gives: Out::Same, ..value(&[LIST, INT], LIST) },
         Op::Item { .. } => many(&[], ITEM),
+        Op::HostTensor { kind: given, level, params, .. } => {
+            let given_level = if *level { vec![LEVEL] } else { Vec::new() };
+            let takes: Vec<Want> = params.iter().map(|_| Want::Any).chain(given_level).collect();
+            value(&takes, kind(*given))
+        }
         Op::Host { list, .. } => many(&[], if *list { LIST } else { REAL }),
         Op::Measure(measure) => value(&vec![ITEM; measure.arity()], Want::Only(Shape::from(&measure.ty()))),
         Op::RunGrid => value(&[ITEM, INT], LIST),
