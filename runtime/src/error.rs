@@ -1,5 +1,7 @@
 //! What can go wrong when a sampler runs.
 
+use std::sync::Arc;
+
 use samp_compiler::backend::BackendError;
 use samp_compiler::compile::Failure;
 
@@ -38,19 +40,19 @@ pub enum Error {
     #[error("the host's `{name}` failed at {}: {source}", place(*step, *steps))]
     Host {
         /// The function.
-        name: String,
+        name: Arc<str>,
         /// The step, from 0.
         step: usize,
         /// How many there are, unless the sampler finds its own steps.
         steps: Option<usize>,
         /// What it said.
-        source: candle_core::Error,
+        source: Box<candle_core::Error>,
     },
     /// A function of the host gave something else than asked for.
     #[error("the host's `{name}` returned {found} at {}, expected {expected}", place(*step, *steps))]
     HostOutput {
         /// The function.
-        name: String,
+        name: Arc<str>,
         /// The step, from 0.
         step: usize,
         /// How many there are, unless the sampler finds its own steps.

@@ -356,11 +356,11 @@ impl<'p, D: Denoiser> Follow<'p, D> {
         };
         let output = output.map_err(|source| match host {
             None => Error::Denoiser { step, steps, source: plain(source) },
-            Some(name) => Error::Host { name: name.to_string(), step, steps, source: plain(source) },
+            Some(name) => Error::Host { name: name.clone(), step, steps, source: Box::new(plain(source)) },
         })?;
         let wrong = |expected: String, found: String| match host {
             None => Error::DenoiserOutput { step, steps, expected, found },
-            Some(name) => Error::HostOutput { name: name.to_string(), step, steps, expected, found },
+            Some(name) => Error::HostOutput { name: name.clone(), step, steps, expected, found },
         };
         let mut dims = input.dims().to_vec();
         if op.parts > 1 {
