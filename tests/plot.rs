@@ -32,9 +32,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     -(c.1 / a.1).ln() / (c.0 / a.0).ln()
 }
 
-#[test]
-fn slopes_are_the_orders() {
-    let orders = [("euler", 1.0), ("heun", 2.0), ("dpmpp_2m", 2.0), ("rk", 3.0), ("lawson", 4.0)];
+fn fall_at(orders: &[(&str, f64)]) {
     let names: Vec<&str> = orders.iter().map(|(name, _)| *name).collect();
     for ((name, points), (_, order)) in
         curves(&[&["error"], &names[..], &["--calls", "256"]].concat()).iter().zip(orders)
@@ -44,17 +42,15 @@ fn slopes_are_the_orders() {
     }
 }
 
+#[test]
+fn slopes_are_the_orders() {
+    fall_at(&[("euler", 1.0), ("heun", 2.0), ("dpmpp_2m", 2.0), ("rk", 3.0), ("lawson", 4.0)]);
+}
+
 /// Of rules that draw noise it is the weak order that shows, without the noise of sampling.
 #[test]
 fn slopes_of_laws_are_the_weak_orders() {
-    let orders = [("euler_ancestral", 1.0), ("dpmpp_2m_sde", 2.0), ("er_sde", 2.0)];
-    let names: Vec<&str> = orders.iter().map(|(name, _)| *name).collect();
-    for ((name, points), (_, order)) in
-        curves(&[&["error"], &names[..], &["--calls", "256"]].concat()).iter().zip(orders)
-    {
-        let found = slope(points);
-        assert!((found - order).abs() < 0.2, "{name}: {found}, expected {order}");
-    }
+    fall_at(&[("euler_ancestral", 1.0), ("dpmpp_2m_sde", 2.0), ("er_sde", 2.0)]);
 }
 
 /// A rule that draws nothing takes normal data to normal data: the distance of the samples is that of the laws, up to
