@@ -7,14 +7,13 @@
 A test states the sum and the mean of |x| at the end of a run on the network x t / (t + 1). The levels are worked out here
 from the configuration, as the scheduler does; the rules of `rules/` then say which run of samp must reproduce them.
 """
-import argparse
 import json
 import os
 
 import numpy as np
 
-from map import place, rule_of
-from reference import Case, LeftOut, Tensors, write_lines, write_tensors
+from map import rule_of
+from reference import Case, LeftOut, Tensors, place, rebuild, source_of, write_lines, write_tensors
 
 VE = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "LMSDiscreteScheduler", "HeunDiscreteScheduler",
       "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler")
@@ -26,8 +25,8 @@ TIMES = ("DDIMScheduler", "DDIMParallelScheduler", "PNDMScheduler", "TCDSchedule
 SAME_RULE = {"DDPMParallelScheduler": "DDPMScheduler"}
 
 ROUNDED = "rounds its levels to f32, by more than its own tolerance"
-ODD = {"dt024": ROUNDED, "dt037": ROUNDED, "dt086": ROUNDED,
-       "dt100": "ends 0.05 % beside the sum that it states, for a reason that is not known"}
+LAST_DIGITS = "in f32 its last step shrinks the sample by 0.05 %: there 1 - alpha^2 of the cleanest entry has few digits left"
+ODD = {"dt024": ROUNDED, "dt037": ROUNDED, "dt086": ROUNDED, "dt100": LAST_DIGITS}
 
 
 def karras(high, low, n, power=7.0):
@@ -137,7 +136,7 @@ def mapped(record):
         raise LeftOut(run["partial"])
     expected = {k: record[f"expected_{k}"] for k in ("sum", "mean") if record.get(f"expected_{k}") is not None}
     within = {k: record[f"tol_{k}"] for k in expected}
-    return {**run, "reference": record["scheduler"], "test": record["test"], "rows": [], "final": False,
+    return {**run, "rows": [], "final": False,
             "start": start(record, tensors), "shape": record["sample_shape"], "drawn": record.get("drawn"),
             "expected": expected, "within": within}
 
@@ -166,25 +165,11 @@ def adopt(source):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--from", dest="source", metavar="DIR", help="a complete set of goldens to take the data from")
-    source = parser.parse_args().source
-    if source:
+    if source := source_of(__doc__):
         adopt(source)
     with open(place("loops", "tests.json")) as f:
-        records = json.load(f)["cases"]
-    cases = []
-    for record in records:
-        try:
-            cases.append(mapped(record))
-        except LeftOut as why:
-            cases.append({"id": record["id"], "reference": record["scheduler"], "test": record["test"],
-                          "left_out": str(why)})
-    write_lines(place("loops", "cases.json"), {}, cases)
-    print(len(cases), "loops,", sum("left_out" not in case for case in cases), "compared")
-    for case in cases:
-        if "left_out" in case:
-            print(case["id"], case["reference"], case["test"], case["left_out"])
+        records = [{**record, "reference": record["scheduler"]} for record in json.load(f)["cases"]]
+    rebuild("loops", records, ("id", "reference", "test"), mapped)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@
 
 Everything that is a number of the reference is read from the golden file. README.md describes the record.
 """
-import argparse
 import collections
 import importlib
 import json
@@ -19,13 +18,9 @@ import numpy as np
 sys.dont_write_bytecode = True
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "rules"))
 
-from reference import HERE, Case, LeftOut, Tensors, write_lines, write_tensors
+from reference import HERE, Case, LeftOut, Tensors, options_of, place, show, write_lines, write_tensors
 
 NO_RULE = "the library has no counterpart yet"
-
-
-def place(folder, name):
-    return os.path.join(HERE, folder, name)
 
 
 def rule_of(name):
@@ -84,9 +79,8 @@ def adopt(source):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = options_of(__doc__)
     parser.add_argument("words", nargs="*", help="only references whose name contains one of them")
-    parser.add_argument("--from", dest="source", metavar="DIR", help="a complete set of goldens to take the data from")
     options = parser.parse_args()
     if options.source:
         adopt(options.source)
@@ -100,8 +94,7 @@ def main():
         counts["cases"] += len(cases)
         for case in cases:
             counts[case.get("left_out", "compared")] += 1
-    for what, count in counts.most_common():
-        print(f"{count:5} {what}")
+    show(counts)
 
 
 if __name__ == "__main__":

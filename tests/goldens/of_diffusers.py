@@ -1,5 +1,5 @@
 """What the rules of diffusers schedulers share."""
-from reference import LeftOut, expression, draws, run, shorten, without_last, first_order, ZERO_STEP
+from reference import LeftOut, expression, draws, run, shorten, without_last, first_order, LOWER
 
 NOT_NEXT = "a step's target (t - 1000 div n) is not the level of the next step"
 EPS_SDE_END = "ends the noise-prediction SDE solver with a step of first order"
@@ -114,5 +114,5 @@ def without_two(levels, cut, lower):
     """A run without its last step, of length zero, and without the one before where that is of lower order."""
     part = without_last(levels, cut)
     if cut and lower:
-        part["upto"] -= 1
+        part |= {"upto": part["upto"] - 1, "partial": LOWER}
     return part

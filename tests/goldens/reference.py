@@ -1,4 +1,6 @@
 """The golden files, and the records that rules make of them."""
+import argparse
+import collections
 import json
 import os
 import struct
@@ -10,7 +12,8 @@ import dummy
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 EQUAL = "two neighbouring levels are equal"
-ZERO_STEP = "the last step has length zero and is left off"
+ZERO_STEP = "the last step has length zero, but changes the sample"
+LOWER = "a step of lower order stands before a last step of length zero"
 
 
 class LeftOut(Exception):
@@ -61,6 +64,46 @@ def write_lines(path, head, cases):
             f.write(f"{json.dumps(key)}: {json.dumps(value)},\n")
         f.write('"cases": [\n' + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]}\n")
 
+
+def place(folder, name):
+    return os.path.join(HERE, folder, name)
+
+
+# ------------------------------------------------------------------------------------------------------- programs
+
+def options_of(doc):
+    """The command line of a program that makes records, `doc` being its documentation."""
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+    parser.add_argument("--from", dest="source", metavar="DIR", help="a complete set of goldens to take the data from")
+    return parser
+
+
+def source_of(doc):
+    """The folder to take the data from, if one is named."""
+    return options_of(doc).parse_args().source
+
+
+def rebuild(folder, entries, names, mapped):
+    """Writes `FOLDER/cases.json`: what `mapped` makes of each entry, or why it is left out, behind what names it."""
+    cases, counts = [], collections.Counter()
+    for entry in entries:
+        named = {key: entry[key] for key in names}
+        try:
+            cases.append({**named, **mapped(entry)})
+            counts["compared"] += 1
+        except LeftOut as why:
+            cases.append({**named, "left_out": str(why)})
+            counts[str(why)] += 1
+    write_lines(place(folder, "cases.json"), {}, cases)
+    show(counts)
+
+
+def show(counts):
+    for what, count in counts.most_common():
+        print(f"{count:5} {what}")
+
+
+# ----------------------------------------------------------------------------------------------------------- cases
 
 class Case(dict):
     """One reference run: its entry of the index, and its tensors."""
@@ -118,12 +161,16 @@ def run(case, sampler, schedule, coordinate, levels, *, stages=1, noise=None, up
     steps = len(levels) - 1
     if any(close(a, b) for a, b in zip(levels, levels[1:])):
         raise LeftOut(EQUAL)
+    if upto == steps and partial == ZERO_STEP and is_unchanged(case):
+        upto = partial = None
     if upto is not None:
         final = False
     if rows is None:
         count = len(case.tensor("traj"))
         whole = steps if upto is None else upto
         rows = [[i, min(i * stages, count - 1)] for i in range(whole + 1)]
+        if upto is None and (whole, count - 1) != tuple(rows[-1]):
+            rows.append([whole, count - 1])
     if partial and upto is not None and upto < 1:
         raise LeftOut(partial)
     return {
@@ -193,8 +240,14 @@ def shorten(levels):
     return levels, False
 
 
+def is_unchanged(case):
+    """Whether the last step of the reference, of length zero, gives the sample back."""
+    traj = case.tensor("traj")
+    return bool(np.abs(traj[-1] - traj[-2]).max() <= 1e-10 * max(1.0, case["final_abs_max"]))
+
+
 def without_last(levels, cut):
-    """Arguments of `run` for levels that `shorten` has cut."""
+    """Arguments of `run` for levels that `shorten` has cut: the end of the run is to be that of the reference."""
     return {"upto": len(levels) - 1, "partial": ZERO_STEP} if cut else {}
 
 
@@ -223,7 +276,8 @@ def unipc_run(case, order, b, schedule, coordinate, levels, lower=True, options=
     part = {}
     if cut:
         # The run without its last step lowers the order one step too early.
-        part = {"upto": max(1, steps - order + 1) if lower and order > 1 and steps > 1 else steps, "partial": ZERO_STEP}
+        few = lower and order > 1 and steps > 1
+        part = {"upto": max(1, steps - order + 1) if few else steps, "partial": LOWER if few else ZERO_STEP}
         if more.get("rows") is not None:
             raise LeftOut(ZERO_STEP)
     if not lower:

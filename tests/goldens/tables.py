@@ -7,15 +7,12 @@
 A table is a list of alpha^2, of time steps, or of noise levels. The rules below say which schedule and grid of samp must
 give it, or why there is none.
 """
-import argparse
-import collections
 import json
 import os
 
 import numpy as np
 
-from map import place
-from reference import LeftOut, Tensors, expression, write_lines, write_tensors
+from reference import LeftOut, Tensors, expression, place, rebuild, source_of, write_lines, write_tensors
 
 SOLVERS = ("DPMSolverMultistep", "UniPCMultistep", "DEISMultistep", "SASolver", "DPMSolverSinglestep")
 TWO_CALLS = ("HeunDiscrete", "KDPM2Discrete", "FlowMatchHeunDiscrete")
@@ -154,7 +151,7 @@ def comfy(entry):
 def mapped(entry, tensors):
     values = tensors[entry["table"]]
     run = comfy(entry) if entry["project"] == "comfy" else diffusers(entry, values)
-    return {"project": entry["project"], "key": entry["key"], "table": entry["table"], **run}
+    return {"table": entry["table"], **run}
 
 
 def adopt(source):
@@ -178,25 +175,12 @@ def adopt(source):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--from", dest="source", metavar="DIR", help="a complete set of goldens to take the data from")
-    source = parser.parse_args().source
-    if source:
+    if source := source_of(__doc__):
         adopt(source)
     tensors = Tensors(place("tables", "tables.safetensors"))
     with open(place("tables", "tables.json")) as f:
         entries = json.load(f)["cases"]
-    cases, counts = [], collections.Counter()
-    for entry in entries:
-        try:
-            cases.append(mapped(entry, tensors))
-            counts["compared"] += 1
-        except LeftOut as why:
-            cases.append({"project": entry["project"], "key": entry["key"], "left_out": str(why)})
-            counts[str(why)] += 1
-    write_lines(place("tables", "cases.json"), {}, cases)
-    for what, count in counts.most_common():
-        print(f"{count:5} {what}")
+    rebuild("tables", entries, ("project", "key"), lambda entry: mapped(entry, tensors))
 
 
 if __name__ == "__main__":
