@@ -195,9 +195,11 @@ impl Arith for Combinations {
 
     fn linear(&mut self, terms: &[(Number, &Arc<Combination>)], constant: Number) -> Arc<Combination> {
         let mut sum = Combination { terms: Vec::new(), constant, fault: None };
-        let stamped = |number: Number, site: Option<Site>| match site {
-            Some(site) => stamp(number, site),
-            None => number,
+        let stamped = |mut number: Number, site: Option<Site>| {
+            if let Some(site) = site {
+                stamp(&mut number, site);
+            }
+            number
         };
         for (factor, tensor) in terms {
             let factor = &weighing(factor, self.site);
@@ -263,8 +265,8 @@ impl Arith for Combinations {
         Ok(())
     }
 
-    fn computed(&mut self, value: Number, site: Site) -> Number {
-        stamp(value, site)
+    fn computed(&mut self, number: &mut Number, site: Site) {
+        stamp(number, site);
     }
 
     fn at(&mut self, site: Site) {
@@ -291,19 +293,18 @@ fn weighing(factor: &Number, site: Option<Site>) -> Number {
 }
 
 /// A number that was computed at a place.
-fn stamp(mut number: Number, site: Site) -> Number {
+fn stamp(number: &mut Number, site: Site) {
     number.site = Some(site);
     if number.fault.is_none() {
         let grows = number.near.growth().is_some_and(|size| size.power < 0.0);
         let what = if number.point.is_infinite() { Some(What::Infinite) } else { grows.then_some(What::Grows) };
         number.fault = what.map(|what| Fault::new(what, vec![number.operand()], None));
     }
-    let Some(fault) = &number.fault else { return number };
+    let Some(fault) = &number.fault else { return };
     if fault.site.set(site).is_ok() {
         // What one expression made infinite and no number is wrong for the first reason.
         if let Some(from) = fault.from.as_ref().filter(|from| from.site.get() == Some(&site)) {
             number.fault = Some(from.clone());
         }
     }
-    number
 }

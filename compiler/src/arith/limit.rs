@@ -160,7 +160,8 @@ impl Number {
 
 impl Real for Number {
     /// Asked is whether it is finite and how it grows, not its last digits.
-    const SPLITS: u32 = 6;
+    const SPLITS: u32 = 3;
+    const NEAR: f64 = 1e-6;
 
     fn from_f64(value: f64) -> Number {
         let near = if value.is_finite() { Laurent::Constant(Ball::written(value)) } else { Laurent::Unknown };

@@ -198,9 +198,7 @@ pub trait Arith: Sized {
     }
 
     /// A number was computed by the expression at a place.
-    fn computed(&mut self, value: Self::Real, _site: Site) -> Self::Real {
-        value
-    }
+    fn computed(&mut self, _number: &mut Self::Real, _site: Site) {}
 
     /// A tensor is about to be made at a place.
     fn at(&mut self, _site: Site) {}

@@ -39,6 +39,9 @@ pub trait Real:
     /// How often the parts of an integral are halved at most.
     const SPLITS: u32 = 14;
 
+    /// How near two values of an integral must come, beside the integral of the integrand's size.
+    const NEAR: f64 = 1e-14;
+
     /// A plain number.
     fn from_f64(value: f64) -> Self;
 

@@ -13,8 +13,12 @@ use crate::hir::{Coordinate, Position, Reduce};
 use crate::ir::program::{Block, Func, Inst, Op, Value as Reg};
 use crate::types::Kind;
 
-/// Operands of an instruction.
-type Args<A> = SmallVec<[Value<A>; 3]>;
+/// Operands of an instruction, where they lie.
+type Args<'f, A> = SmallVec<[&'f Value<A>; 3]>;
+
+fn owned<A: Arith>(args: &[&Value<A>]) -> Vec<Value<A>> {
+    args.iter().copied().cloned().collect()
+}
 
 /// Values of a running function.
 pub(super) struct Frame<A: Arith> {
@@ -125,22 +129,22 @@ impl<'p, A: Arith> Machine<'p, A> {
                 self.define(frame, inst, value);
             }
             _ => {
-                let args = inst.args.iter().map(|arg| frame.get(*arg).clone()).collect();
-                let value = self.simple(&inst.op, args, span)?;
+                let args: Args<'_, A> = inst.args.iter().map(|arg| frame.get(*arg)).collect();
+                let value = self.simple(&inst.op, &args, span)?;
+                drop(args);
                 self.define(frame, inst, value);
             }
         }
         Ok(Flow::Next)
     }
 
-    fn define(&mut self, frame: &mut Frame<A>, inst: &Inst, value: Value<A>) {
+    fn define(&mut self, frame: &mut Frame<A>, inst: &Inst, mut value: Value<A>) {
         // A literal, and what is only read, was not computed here.
-        let value = match value {
-            Value::Real(number) if !matches!(inst.op, Op::Real(_) | Op::Get | Op::Var | Op::State(_) | Op::Index) => {
-                Value::Real(self.arith.computed(number, self.site(inst.span)))
-            }
-            value => value,
-        };
+        if let Value::Real(number) = &mut value
+            && !matches!(inst.op, Op::Real(_) | Op::Get | Op::Var | Op::State(_) | Op::Index)
+        {
+            self.arith.computed(number, self.site(inst.span));
+        }
         if let Some(out) = inst.out {
             frame.set(out, value);
         }
@@ -178,61 +182,61 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Flow::Next)
     }
 
-    fn simple(&mut self, op: &Op, args: Args<A>, span: Span) -> Result<Value<A>> {
+    fn simple(&mut self, op: &Op, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         Ok(match op {
             Op::Int(value) => Value::Int(*value),
             Op::Real(value) => Value::Real(A::Real::from_f64(*value)),
             Op::Bool(value) => Value::Bool(*value),
             Op::Str(word) | Op::Choice(word) | Op::Branch(word) => Value::Word(word.clone()),
             Op::None => Value::None,
-            Op::Operator(operator) => self.operator(*operator, &args, span)?,
-            Op::Builtin(builtin) => self.builtin(*builtin, &args, span)?,
+            Op::Operator(operator) => self.operator(*operator, args, span)?,
+            Op::Builtin(builtin) => self.builtin(*builtin, args, span)?,
             Op::Position(position) => self.position(*position, span)?,
-            Op::Coordinate(coordinate) => self.coordinate(*coordinate, &args[0], span)?,
-            Op::Level(coordinate) => self.make_level(*coordinate, &args[0], span)?,
-            Op::LevelOf => match &args[0] {
+            Op::Coordinate(coordinate) => self.coordinate(*coordinate, args[0], span)?,
+            Op::Level(coordinate) => self.make_level(*coordinate, args[0], span)?,
+            Op::LevelOf => match args[0] {
                 Value::Tensor(Tensor { level: Some(level), .. }) => Value::Level(level.clone()),
                 _ => return Err(self.no_level(span)),
             },
             Op::Within { closed_low, closed_high } => {
-                let [value, low, high] = self.numbers(&args, span)?;
+                let [value, low, high] = self.numbers(args, span)?;
                 let above = value > low || *closed_low && value == low;
                 let below = value < high || *closed_high && value == high;
                 Value::Bool(above && below)
             }
             Op::List => {
                 self.spend(args.len() as u64, span)?;
-                Value::List(Arc::new(args.into_vec()))
+                Value::List(Arc::new(owned(args)))
             }
-            Op::Range { closed } => self.range(&args, *closed, span)?,
+            Op::Range { closed } => self.range(args, *closed, span)?,
             Op::Table => {
-                let schedule = self.schedule_value(args.first(), span)?;
+                let schedule = self.schedule_value(args.first().copied(), span)?;
                 let levels = self.table_levels(&schedule, span)?;
                 self.spend(levels.len() as u64, span)?;
                 Value::List(Arc::new(levels.into_iter().map(Value::Level).collect()))
             }
             Op::Index => {
-                let value = self.index(&args, span)?;
+                let value = self.index(args, span)?;
                 self.track_read(&value, span);
                 value
             }
-            Op::Slice { low, high, closed } => self.slice(&args, *low, *high, *closed, span)?,
-            Op::Reduce(reduce) => match &args[0] {
+            Op::Slice { low, high, closed } => self.slice(args, *low, *high, *closed, span)?,
+            Op::Reduce(reduce) => match args[0] {
                 Value::List(list) => self.reduce(*reduce, list.to_vec(), span)?,
                 _ => return Err(internal(span, "a reduction of no list")),
             },
             Op::Yield => {
                 self.spend(1, span)?;
                 let collected = self.collected.last_mut().ok_or_else(|| internal(span, "a yield outside"))?;
-                collected.extend(args);
+                collected.extend(args.iter().copied().cloned());
                 Value::None
             }
-            Op::Tableau { low, order } => self.tableau(args.into_vec(), *low, *order, span)?,
-            Op::Field(field) => self.field(&args[0], *field, span)?,
+            Op::Tableau { low, order } => self.tableau(owned(args), *low, *order, span)?,
+            Op::Field(field) => self.field(args[0], *field, span)?,
             Op::Call(func) => {
                 let outer = self.called;
                 self.called = outer.or(Some(span));
-                let value = self.call(*func, args, span);
+                let value = self.call(*func, args.iter().copied().cloned(), span);
                 self.called = outer;
                 value?
             }
@@ -244,19 +248,17 @@ impl<'p, A: Arith> Machine<'p, A> {
                 self.consts.insert(*func, value.clone());
                 value
             }
-            Op::Closure(func) => Value::Closure(Arc::new((*func, args.into_vec()))),
+            Op::Closure(func) => Value::Closure(Arc::new((*func, owned(args)))),
             Op::Apply => {
-                let mut args = args.into_iter();
-                let function = args.next().unwrap_or(Value::None);
-                self.apply(&function, args.collect(), span)?
+                let (function, args) = args.split_first().ok_or_else(|| internal(span, "a call of nothing"))?;
+                self.apply(function, owned(args), span)?
             }
-            Op::InRange { option, text, low, high } => self.in_range(&args, option, text, *low, *high, span)?,
-            Op::Sized { option } => self.sized(&args, option, span)?,
+            Op::InRange { option, text, low, high } => self.in_range(args, option, text, *low, *high, span)?,
+            Op::Sized { option } => self.sized(args, option, span)?,
             Op::Item { item, given } => {
-                let mut args = args.into_iter();
-                let given =
-                    given.iter().map(|given| if *given { args.next().unwrap_or(Value::None) } else { Value::None });
-                let given = given.collect();
+                let mut args = args.iter().copied();
+                let mut next = |given: &bool| given.then(|| args.next()).flatten().cloned().unwrap_or(Value::None);
+                let given = given.iter().map(&mut next).collect();
                 Value::Item(Arc::new(ItemValue {
                     item: *item,
                     given,
@@ -266,46 +268,46 @@ impl<'p, A: Arith> Machine<'p, A> {
                 }))
             }
             Op::HostTensor { name, needed, kind, level, params } => {
-                self.host_tensor(name, *needed, (*kind, *level), params, &args, span)?
+                self.host_tensor(name, *needed, (*kind, *level), params, args, span)?
             }
-            Op::Host { name, needed, list } => self.host(name, (*needed, *list), &args, span)?,
+            Op::Host { name, needed, list } => self.host(name, (*needed, *list), args, span)?,
             Op::Measure(measure) => {
-                let items: Vec<_> = args.iter().filter_map(Value::item).collect();
+                let items: Vec<_> = args.iter().filter_map(|arg| arg.item()).collect();
                 let gauge = self.gauge.clone().ok_or_else(|| internal(span, "a measure outside of a test"))?;
                 gauge.measure(*measure, &items, span)?
             }
-            Op::RunGrid => match (&args[0], &args[1]) {
+            Op::RunGrid => match (args[0], args[1]) {
                 (Value::Item(grid), Value::Int(n)) => Value::List(self.run_grid(grid, *n, span)?),
                 _ => return Err(internal(span, "a grid that is none")),
             },
             Op::RunSchedule => {
-                let schedule = self.schedule_value(args.first(), span)?;
+                let schedule = self.schedule_value(args.first().copied(), span)?;
                 let u = args[1].real().ok_or_else(|| internal(span, "a clock that is none"))?;
                 Value::Level(Arc::new(self.level_at(&schedule, u)?))
             }
             Op::OpenSchedule(code) => {
                 let name = self.opening.clone();
-                Value::Schedule(Arc::new(self.open_schedule(code, args.into_vec(), &name, span)?))
+                Value::Schedule(Arc::new(self.open_schedule(code, owned(args), &name, span)?))
             }
-            Op::Step { given } => self.nested_step(&args, *given, span)?,
+            Op::Step { given } => self.nested_step(args, *given, span)?,
             Op::Forget => {
-                self.forget(&args[0]);
+                self.forget(args[0]);
                 Value::None
             }
             Op::Predict { kind, output, by, at, args: names } => {
-                self.predict((*kind, output.as_ref()), *by, *at, names, &args, span)?
+                self.predict((*kind, output.as_ref()), *by, *at, names, args, span)?
             }
-            Op::Network { args: names } => self.network(names, &args, span)?,
-            Op::Name { kind, level } => self.name(&args, *kind, *level, span)?,
-            Op::Cast { kind, level, .. } => self.cast(&args, *kind, *level, span)?,
+            Op::Network { args: names } => self.network(names, args, span)?,
+            Op::Name { kind, level } => self.name(args, *kind, *level, span)?,
+            Op::Cast { kind, level, .. } => self.cast(args, *kind, *level, span)?,
             Op::History(index) => Value::List(Arc::new(self.instance().histories[*index as usize].clone())),
-            Op::Push(index) => self.push_history(*index as usize, &args[0], span)?,
+            Op::Push(index) => self.push_history(*index as usize, args[0], span)?,
             Op::State(index) => match &self.instance().states[*index as usize] {
                 Value::None => return Err(self.empty_state(*index, span)),
                 value => value.clone(),
             },
             Op::SetState(index) => {
-                if let Value::Tensor(tensor) = &args[0] {
+                if let Value::Tensor(tensor) = args[0] {
                     self.arith.keep(&tensor.data, Keep::Stored);
                 }
                 let value = args[0].clone();
@@ -319,13 +321,13 @@ impl<'p, A: Arith> Machine<'p, A> {
             },
             Op::Var | Op::Get => args[0].clone(),
             Op::Give(name) => {
-                if let Value::Tensor(tensor) = &args[0] {
+                if let Value::Tensor(tensor) = args[0] {
                     self.give_output(name, tensor.data.clone());
                 }
                 Value::None
             }
             Op::Emit(name) => {
-                if let Value::Tensor(tensor) = &args[0] {
+                if let Value::Tensor(tensor) = args[0] {
                     self.arith.emit(name, &tensor.data);
                 }
                 Value::None
@@ -335,7 +337,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 _ => return Err(Box::new(Diagnostic::new(Code::E0505, span, "this requirement is not met"))),
             },
             Op::Accept => match args[0] {
-                Value::Bool(holds) => self.accept(holds, span)?,
+                Value::Bool(holds) => self.accept(*holds, span)?,
                 _ => return Err(internal(span, "a decision that is none")),
             },
             Op::Estimate | Op::Return | Op::If | Op::Each | Op::Set | Op::Default | Op::Collect(_) | Op::Integral => {
@@ -417,7 +419,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             let found = Diagnostic::new(Code::E0508, span, "alpha is 1 everywhere in a rule written `in ve`");
             return Err(Box::new(found.help("make the level from `rho`, `lambda` or `time`")));
         }
-        self.decides(std::slice::from_ref(value), span);
+        self.decides(&[value], span);
         let value = value.real().ok_or_else(|| internal(span, "a coordinate that is none"))?;
         let coordinate = if self.at.ve && coordinate == Coordinate::Sigma { Coordinate::Rho } else { coordinate };
         if matches!(coordinate, Coordinate::Time | Coordinate::Alpha | Coordinate::Sigma) {
@@ -438,7 +440,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Value::Level(Arc::new(level)))
     }
 
-    fn name(&mut self, args: &[Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
+    fn name(&mut self, args: &[&Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
         let mut tensor = self.as_tensor(&args[0], span)?;
         let named = match (level, args.get(1)) {
             (true, Some(Value::Level(level))) => Some(level.clone()),
@@ -491,7 +493,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
     }
 
-    fn cast(&mut self, args: &[Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
+    fn cast(&mut self, args: &[&Value<A>], kind: Kind, level: bool, span: Span) -> Result<Value<A>> {
         let mut tensor = self.as_tensor(&args[0], span)?;
         tensor.kind = kind;
         if let (true, Some(Value::Level(level))) = (level, args.get(1)) {
@@ -514,7 +516,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Box::new(found.help("name it first: `let y: sample@m = ..`"))
     }
 
-    fn index(&mut self, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    fn index(&mut self, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         let (Value::List(list), Value::Int(at)) = (&args[0], &args[1]) else {
             return Err(internal(span, "an index of no list"));
         };
@@ -546,7 +548,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         })
     }
 
-    fn slice(&mut self, args: &[Value<A>], low: bool, high: bool, closed: bool, span: Span) -> Result<Value<A>> {
+    fn slice(&mut self, args: &[&Value<A>], low: bool, high: bool, closed: bool, span: Span) -> Result<Value<A>> {
         let Value::List(list) = &args[0] else { return Err(internal(span, "a slice of no list")) };
         let mut ends = args[1..].iter();
         let mut end = |given: bool| match (given, ends.next()) {
@@ -561,7 +563,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Value::List(Arc::new(list[from as usize..to as usize].to_vec())))
     }
 
-    fn range(&mut self, args: &[Value<A>], closed: bool, span: Span) -> Result<Value<A>> {
+    fn range(&mut self, args: &[&Value<A>], closed: bool, span: Span) -> Result<Value<A>> {
         let (Value::Int(low), Value::Int(high)) = (&args[0], &args[1]) else {
             return Err(internal(span, "a range of no numbers"));
         };
@@ -595,14 +597,14 @@ impl<'p, A: Arith> Machine<'p, A> {
         for value in values {
             self.spend(1, span)?;
             total = match operator {
-                Some(operator) => self.operator(operator, &[total, value], span)?,
+                Some(operator) => self.operator(operator, &[&total, &value], span)?,
                 None => {
                     let builtin = if reduce == Reduce::Min {
                         crate::builtins::Builtin::Min
                     } else {
                         crate::builtins::Builtin::Max
                     };
-                    self.builtin(builtin, &[total, value], span)?
+                    self.builtin(builtin, &[&total, &value], span)?
                 }
             };
         }
@@ -612,7 +614,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     fn integral(&mut self, frame: &mut Frame<A>, inst: &Inst) -> Result<Value<A>> {
         let ends = (frame.get(inst.args[0]).real(), frame.get(inst.args[1]).real());
         let (Some(low), Some(high)) = ends else { return Err(internal(inst.span, "an integral between no numbers")) };
-        self.decides(&[Value::Real(low.clone()), Value::Real(high.clone())], inst.span);
+        self.decides(&[frame.get(inst.args[0]), frame.get(inst.args[1])], inst.span);
         if !low.to_f64().is_finite() || !high.to_f64().is_finite() {
             let message = format!("an integral needs finite ends, found {} and {}", low.to_f64(), high.to_f64());
             let found = Diagnostic::new(Code::E0504, inst.span, message);

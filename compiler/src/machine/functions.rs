@@ -22,10 +22,14 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// Numbers that something is decided on.
-    pub(super) fn numbers<const N: usize>(&mut self, args: &[Value<A>], span: Span) -> Result<[f64; N]> {
+    pub(super) fn numbers<const N: usize>(&mut self, args: &[&Value<A>], span: Span) -> Result<[f64; N]> {
         self.decides(args, span);
-        let numbers: Vec<f64> = args.iter().filter_map(Value::number).collect();
-        numbers.try_into().map_err(|_| internal(span, "operands that are no numbers"))
+        let mut found = args.iter().filter_map(|arg| arg.number());
+        let mut numbers = [0.0; N];
+        for number in &mut numbers {
+            *number = found.next().ok_or_else(|| internal(span, "operands that are no numbers"))?;
+        }
+        Ok(numbers)
     }
 
     /// A fresh draw; it takes a number also where nothing comes to read it.
@@ -36,7 +40,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// Something is decided on these values.
-    pub(super) fn decides(&mut self, args: &[Value<A>], span: Span) {
+    pub(super) fn decides(&mut self, args: &[&Value<A>], span: Span) {
         let site = self.site(span);
         for arg in args {
             if let Value::Real(number) = arg {
@@ -45,7 +49,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         }
     }
 
-    pub(super) fn operator(&mut self, operator: Operator, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    pub(super) fn operator(&mut self, operator: Operator, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         match (operator, args) {
             (Operator::Not, [Value::Bool(value)]) => Ok(Value::Bool(!value)),
             (Operator::Eq, [a, b]) => self.equal(a, b, span),
@@ -73,18 +77,19 @@ impl<'p, A: Arith> Machine<'p, A> {
             (Value::Level(a), Value::Level(b)) => a.same(b),
             (Value::Word(a), Value::Word(b)) => a == b,
             (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Int(a), Value::Int(b)) => a == b,
             _ => {
-                let [a, b] = self.numbers(&[a.clone(), b.clone()], span)?;
+                let [a, b] = self.numbers(&[a, b], span)?;
                 a == b
             }
         }))
     }
 
-    fn on_numbers(&self, operator: Operator, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    fn on_numbers(&self, operator: Operator, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         if let Some(value) = self.on_ints(operator, args, span)? {
             return Ok(value);
         }
-        let mut reals = args.iter().filter_map(Value::real);
+        let mut reals = args.iter().filter_map(|arg| arg.real());
         let (Some(a), b) = (reals.next(), reals.next()) else {
             return Err(internal(span, "operands that are no numbers"));
         };
@@ -115,7 +120,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         })
     }
 
-    fn on_ints(&self, operator: Operator, args: &[Value<A>], span: Span) -> Result<Option<Value<A>>> {
+    fn on_ints(&self, operator: Operator, args: &[&Value<A>], span: Span) -> Result<Option<Value<A>>> {
         let value = match (operator, args) {
             (Operator::Neg, [Value::Int(a)]) => a.checked_neg(),
             (Operator::Add, [Value::Int(a), Value::Int(b)]) => a.checked_add(*b),
@@ -157,7 +162,8 @@ impl<'p, A: Arith> Machine<'p, A> {
             }
             (Operator::Div, Value::Tensor(x), c) => {
                 let c = self.scalar(c, span)?;
-                let factor = self.arith.computed(one() / c, self.site(span));
+                let mut factor = one() / c;
+                self.arith.computed(&mut factor, self.site(span));
                 self.combine(&[(factor, x)], 0.0, span)
             }
             (Operator::Div, c, Value::Tensor(x)) => {
@@ -191,12 +197,13 @@ impl<'p, A: Arith> Machine<'p, A> {
         Value::Tensor(self.tensor(data, Kind::Tensor, None))
     }
 
-    pub(super) fn builtin(&mut self, builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    pub(super) fn builtin(&mut self, builtin: Builtin, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         if args.iter().any(|arg| matches!(arg, Value::Tensor(_))) {
             return self.builtin_of_tensors(builtin, args, span);
         }
         let real = |function: Function| -> Result<Value<A>> {
-            let arg = args.first().and_then(Value::real).ok_or_else(|| internal(span, "a function of no number"))?;
+            let arg =
+                args.first().and_then(|arg| arg.real()).ok_or_else(|| internal(span, "a function of no number"))?;
             Ok(Value::Real(arg.apply(function)))
         };
         match builtin {
@@ -275,7 +282,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// An increment of the run's Brownian path; a draw of its own in the count of draws.
-    fn brownian(&mut self, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    fn brownian(&mut self, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         let [Value::Level(from), Value::Level(to)] = args else {
             return Err(internal(span, "a path between no levels"));
         };
@@ -297,7 +304,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Value::Tensor(self.tensor(data, Kind::Noise, None)))
     }
 
-    fn rounded(&mut self, builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    fn rounded(&mut self, builtin: Builtin, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         let [z] = self.numbers(args, span)?;
         let rounded = match builtin {
             Builtin::Floor => z.floor(),
@@ -311,7 +318,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Value::Int(rounded as i64))
     }
 
-    fn builtin_of_tensors(&mut self, builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    fn builtin_of_tensors(&mut self, builtin: Builtin, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         if let (Builtin::Blend, [Value::Tensor(mask), Value::Tensor(a), Value::Tensor(b)]) = (builtin, args) {
             return self.blend(mask, a, b, span);
         }
@@ -332,7 +339,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             Value::Tensor(tensor) => Ok(Operand::Tensor(tensor.data.clone())),
             value => Ok(Operand::Scalar(self.scalar(value, span)?)),
         };
-        let operands: Vec<Operand<A::Real, A::Tensor>> = args.iter().map(operand).collect::<Result<_>>()?;
+        let operands: Vec<Operand<A::Real, A::Tensor>> = args.iter().copied().map(operand).collect::<Result<_>>()?;
         let op = match builtin {
             Builtin::Exp => Op::Exp,
             Builtin::Ln => Op::Ln,
@@ -376,7 +383,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok(Value::Tensor(self.tensor(data, kind, level)))
     }
 
-    fn of_lists(&mut self, builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    fn of_lists(&mut self, builtin: Builtin, args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         let list = |value: &Value<A>| match value {
             Value::List(list) => Ok(list.clone()),
             _ => Err(internal(span, "a function of no list")),
@@ -451,7 +458,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     /// A learned list, which must have as many entries as its type says.
-    pub(super) fn sized(&self, args: &[Value<A>], option: &Arc<str>, span: Span) -> Result<Value<A>> {
+    pub(super) fn sized(&self, args: &[&Value<A>], option: &Arc<str>, span: Span) -> Result<Value<A>> {
         match args {
             [Value::List(list), Value::Int(entries)] if i64::try_from(list.len()) == Ok(*entries) => {
                 Ok(args[0].clone())
@@ -467,14 +474,14 @@ impl<'p, A: Arith> Machine<'p, A> {
 
     pub(super) fn in_range(
         &mut self,
-        args: &[Value<A>],
+        args: &[&Value<A>],
         option: &Arc<str>,
         text: &Arc<str>,
         low: Option<bool>,
         high: Option<bool>,
         span: Span,
     ) -> Result<Value<A>> {
-        let mut ends = args[1..].iter().filter_map(Value::number);
+        let mut ends = args[1..].iter().filter_map(|arg| arg.number());
         let low = low.map(|closed| (ends.next().unwrap_or(f64::NEG_INFINITY), closed));
         let high = high.map(|closed| (ends.next().unwrap_or(f64::INFINITY), closed));
         let fits = |number: f64| {
@@ -494,7 +501,7 @@ impl<'p, A: Arith> Machine<'p, A> {
 }
 
 /// The statistic that a function is, if it is one.
-fn statistic<A: Arith>(builtin: Builtin, args: &[Value<A>], span: Span) -> Result<Option<Statistic>> {
+fn statistic<A: Arith>(builtin: Builtin, args: &[&Value<A>], span: Span) -> Result<Option<Statistic>> {
     Ok(Some(match builtin {
         Builtin::Norm => Statistic::Norm,
         Builtin::Mean => Statistic::Mean,

@@ -70,7 +70,7 @@ impl<A: Arith> Machine<'_, A> {
         &mut self,
         name: &Arc<str>,
         (needed, list): (bool, bool),
-        args: &[Value<A>],
+        args: &[&Value<A>],
         span: Span,
     ) -> Result<Value<A>> {
         let Some(function) = self.hosts.0.get(name).cloned() else {
@@ -79,7 +79,7 @@ impl<A: Arith> Machine<'_, A> {
             }
             return Err(not_given(name, span));
         };
-        let told: Option<Vec<HostValue>> = args.iter().map(host_value).collect();
+        let told: Option<Vec<HostValue>> = args.iter().copied().map(host_value).collect();
         let told = told.ok_or_else(|| internal(span, "an argument of the host that is no number"))?;
         let wrong = |why: String| Box::new(Diagnostic::new(Code::E0504, span, format!("the host's `{name}` {why}")));
         let number = |value: f64| match value.is_finite() {
@@ -107,7 +107,7 @@ impl<A: Arith> Machine<'_, A> {
         needed: bool,
         (kind, has_level): (Kind, bool),
         params: &[Arc<str>],
-        args: &[Value<A>],
+        args: &[&Value<A>],
         span: Span,
     ) -> Result<Value<A>> {
         if !self.hosts.1.contains(name) {

@@ -32,7 +32,7 @@ pub(super) fn integrate<'p, A: Arith>(
     let whole = panel(machine, f, &low, &high, &GAUSS)?;
     let coarse = panel(machine, f, &low, &high, &COARSE)?;
     // A polynomial of low degree is done already.
-    let value = if (whole.value.to_f64() - coarse.value.to_f64()).abs() <= 1e-14 * whole.size {
+    let value = if (whole.value.to_f64() - coarse.value.to_f64()).abs() <= A::Real::NEAR * whole.size {
         whole.value
     } else {
         refine(machine, f, Stretch { low, high, whole, off: f64::INFINITY }, A::Real::SPLITS)?
@@ -74,7 +74,7 @@ fn refine<'p, A: Arith>(
     let off = (whole.value.to_f64() - both.to_f64()).abs();
     // What is small already and does not shrink any more is rounding.
     let rounding = off <= 1e-11 * size && off > before / 16.0;
-    if splits == 0 || off <= 1e-14 * size || rounding || !both.to_f64().is_finite() {
+    if splits == 0 || off <= A::Real::NEAR * size || rounding || !both.to_f64().is_finite() {
         return Ok(both);
     }
     let left = refine(machine, f, Stretch { low, high: middle.clone(), whole: left, off }, splits - 1)?;

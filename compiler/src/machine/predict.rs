@@ -54,12 +54,12 @@ impl<'p, A: Arith> Machine<'p, A> {
         by: bool,
         at: bool,
         names: &[Arc<str>],
-        args: &[Value<A>],
+        args: &[&Value<A>],
         span: Span,
     ) -> Result<Value<A>> {
-        let mut rest = args.iter();
+        let mut rest = args.iter().copied();
         let Some(Value::Tensor(x)) = rest.next() else { return Err(internal(span, "a prediction at no tensor")) };
-        let who = if by { rest.next().cloned() } else { None };
+        let who = if by { rest.next() } else { None };
         let told = match (at, if at { rest.next() } else { None }) {
             (true, Some(Value::Level(level))) => Some(level.clone()),
             _ => None,
@@ -74,11 +74,11 @@ impl<'p, A: Arith> Machine<'p, A> {
             // A further output is of a branch, never of a combination of them.
             (Some(_), None) if self.at.guidance.is_some() => By::Branch(ONLY_BRANCH.into()),
             (Some(_), None) => By::Default,
-            _ => self.by(who.as_ref(), x.id)?,
+            _ => self.by(who, x.id)?,
         };
         let index = match self.known(x.id, &by, told.as_deref(), &passed) {
             Some(index) => index,
-            None => self.answer(x, &level, by, told.as_deref(), who.as_ref(), passed, span)?,
+            None => self.answer(x, &level, by, told.as_deref(), who, passed, span)?,
         };
         let data = match output {
             Some(output) => self.output(index, output, span)?,
@@ -318,7 +318,7 @@ impl<'p, A: Arith> Machine<'p, A> {
         Ok((code.gives, data, outputs))
     }
 
-    pub(super) fn network(&mut self, names: &[Arc<str>], args: &[Value<A>], span: Span) -> Result<Value<A>> {
+    pub(super) fn network(&mut self, names: &[Arc<str>], args: &[&Value<A>], span: Span) -> Result<Value<A>> {
         let (Value::Tensor(input), Some(time)) = (&args[0], args[1].real()) else {
             return Err(internal(span, "a network of no tensor"));
         };
@@ -327,7 +327,8 @@ impl<'p, A: Arith> Machine<'p, A> {
             let found = Diagnostic::new(Code::E0504, span, message);
             return Err(Box::new(found.help("a network cannot be asked at this level: end the grid before it")));
         }
-        let passed: Vec<(Arc<str>, Vec<A::Real>)> = names.iter().cloned().zip(args[2..].iter().map(reals)).collect();
+        let passed: Vec<(Arc<str>, Vec<A::Real>)> =
+            names.iter().cloned().zip(args[2..].iter().copied().map(reals)).collect();
         let Some(open) = &self.at.call else { return Err(internal(span, "a network outside a model")) };
         if open.network.is_some() {
             let found = Diagnostic::new(Code::E0405, span, "a model calls its network once");

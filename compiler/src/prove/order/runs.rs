@@ -41,7 +41,7 @@ const NOISY: f64 = -2.0;
 const CLEAN: f64 = 2.5;
 
 /// No run is to cost more than about this, in instructions of the interpreter.
-const MAX_WORK: u64 = 120_000;
+const MAX_WORK: u64 = 80_000;
 
 /// Slopes beyond this are of errors that vanish or grow beyond all numbers.
 const STEEPEST: f64 = 99.0;
