@@ -430,7 +430,7 @@ pub struct PlotErrorArgs {
     #[arg(long, value_name = "LAW", allow_hyphen_values = true)]
     pub denoiser: Option<String>,
     /// The most model calls
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=512))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub calls: u32,
 }
 

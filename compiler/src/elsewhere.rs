@@ -7,6 +7,18 @@ use crate::hir::Slot;
 use crate::library::std_names;
 use crate::types::ItemSort;
 
+/// What another project's name for an item of this sort is here, in words.
+pub(crate) fn meaning(sort: ItemSort, name: &str) -> Option<String> {
+    let alias = samp_std::alias(name)?;
+    let (_, here) = alias.slots().find(|(slot, _)| *slot == sort.name())?;
+    let beside: Vec<String> = alias
+        .slots()
+        .filter(|(slot, _)| *slot != sort.name())
+        .map(|(slot, here)| format!(", {slot} `{here}`"))
+        .collect();
+    Some(format!("what {} calls `{}` is `{here}` here{}", alias.project, alias.name, beside.concat()))
+}
+
 /// The request in our own names. A slot that is filled by name keeps what it is given, whatever an alias says of it;
 /// our own names come first.
 pub(crate) fn translated(request: &Request) -> Cow<'_, Request> {

@@ -197,6 +197,16 @@ const NOT_DECIDED: &[(&str, &str)] = &[
         let y: sample@t = old + (sigma(t) - sigma(old)) * eps(x)\n        old <- x\n        return y\n    }\n}\n",
         "not decided on `vp`: errors in what it carries from step to step do not settle",
     ),
+    // What is left of the exponential begins at h^7: little of the series of the quotient is known.
+    (
+        "use std.samplers.{dpmpp_3m}\n\nsampler clouded {\n    order 3\n
+    step x: sample@s -> sample@t {
+        let y = dpmpp_3m(x, t)\n        let h = lambda(t) - lambda(s)
+        if t == clean or not (h in (0, 3)) {\n            return y\n        }
+        let rest = expm1(h) - sum(h^k / factorial(k) for k in 1..=6)
+        let z: sample@t = rest / rest * y\n        return z\n    }\n}\n",
+        "not decided on `vp`: known to be 2 or more, 3 is claimed",
+    ),
 ];
 
 #[test]

@@ -482,11 +482,12 @@ impl Checker<'_> {
             return;
         }
         let known = self.names(scope.unit, Namespace::Item(sort));
-        let mut found = Diagnostic::new(Code::E0101, span, format!("there is no {sort} called `{name}`"));
-        if let Some(help) = did_you_mean(name, &known) {
-            found = found.help(help);
-        }
-        self.report(found);
+        let found = Diagnostic::new(Code::E0101, span, format!("there is no {sort} called `{name}`"));
+        let elsewhere = || crate::elsewhere::meaning(sort, name);
+        let help = elsewhere().or_else(|| did_you_mean(name, &known));
+        self.report(
+            found.help(help.unwrap_or_else(|| format!("`sampc list {}` names those of the library", sort.folder()))),
+        );
     }
 
     /// Finds an item by name and checks it.

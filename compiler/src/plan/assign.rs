@@ -104,8 +104,10 @@ struct Layout<'t> {
     tape: &'t Tape,
     /// The last event that reads each tensor.
     last_read: HashMap<Node, usize>,
-    /// The last event that reads each batch's outputs.
-    last_output: Vec<usize>,
+    /// The last event that reads each batch's outputs; that of its call where none does.
+    last_output: Vec<Option<usize>>,
+    /// The batches whose outputs each event is the last to read.
+    dead_outputs: Vec<Vec<u32>>,
     live_outputs: u32,
     n_feeds: u32,
     slots: HashMap<Node, Slot>,
@@ -127,7 +129,8 @@ impl<'t> Layout<'t> {
         let mut lay = Layout {
             tape,
             last_read: HashMap::new(),
-            last_output: vec![0; tape.batches.len()],
+            last_output: vec![None; tape.batches.len()],
+            dead_outputs: vec![Vec::new(); events.len()],
             live_outputs: 0,
             n_feeds,
             slots: HashMap::new(),
@@ -154,7 +157,7 @@ impl<'t> Layout<'t> {
                     if !fed {
                         lay.read(tape.calls[tape.batches[*batch as usize].first].input, at);
                     }
-                    lay.last_output[*batch as usize] = at;
+                    lay.last_output[*batch as usize] = Some(at);
                 }
                 Event::Step(step) => lay.read(tape.steps[*step as usize], at),
                 Event::Emit(emit) => lay.read(tape.emits[*emit].1, at),
@@ -163,6 +166,12 @@ impl<'t> Layout<'t> {
         // The result of the run is read by the caller.
         if let Some(result) = tape.steps.last() {
             lay.read(*result, events.len());
+        }
+        for (batch, last) in (0..).zip(&lay.last_output) {
+            // What the caller reads lives beyond the last event.
+            if let Some(dead) = last.and_then(|last| lay.dead_outputs.get_mut(last)) {
+                dead.push(batch);
+            }
         }
         if let Some(start) = tape.start.filter(|start| lay.last_read.contains_key(start)) {
             let slot = lay.take();
@@ -178,7 +187,7 @@ impl<'t> Layout<'t> {
         let output = if let NodeKind::Part { of, .. } = self.tape.nodes[node] { of } else { node };
         if let NodeKind::Output { batch, .. } = self.tape.nodes[output] {
             let last = &mut self.last_output[batch as usize];
-            *last = at.max(*last);
+            *last = Some(at).max(*last);
         }
     }
 
@@ -312,12 +321,9 @@ impl<'t> Layout<'t> {
             }
             live
         });
-        for batch in 0..self.tape.batches.len() {
-            let called = self.ops.iter().any(|op| matches!(op, PlanOp::Call(call) if call.call == batch as u32));
-            if called && self.last_output[batch] == at {
-                self.live_outputs -= self.tape.batches[batch].branches.len() as u32;
-                self.ops.push(PlanOp::Drop { call: batch as u32 });
-            }
+        for batch in std::mem::take(&mut self.dead_outputs[at]) {
+            self.live_outputs -= self.tape.batches[batch as usize].branches.len() as u32;
+            self.ops.push(PlanOp::Drop { call: batch });
         }
     }
 
