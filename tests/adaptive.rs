@@ -4,7 +4,8 @@ mod common;
 
 use candle_core::{DType, Device, Tensor};
 use samp_runtime::analytic::Analytic;
-use samp_runtime::{Compiled, Dtype, Error, GivenLevel, GivenLevels, Pipeline, RunOptions, Start};
+use samp_runtime::networks::Network;
+use samp_runtime::{Call, Compiled, Denoiser, Dtype, Error, GivenLevel, GivenLevels, Pipeline, RunOptions, Start};
 
 /// Embeds Euler's method in Heun's; `kept` sees that a rejected step leaves no trace.
 const EMBEDDED: &str = "
@@ -153,6 +154,102 @@ fn a_sample_is_the_same_in_any_batch() {
     }
 }
 
+/// Answers calls together, and counts how it was asked.
+#[derive(Default)]
+struct Together {
+    alone: usize,
+    together: Vec<usize>,
+    times: usize,
+}
+
+impl Denoiser for Together {
+    fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
+        self.alone += 1;
+        law().denoise(x, call)
+    }
+
+    fn denoise_each(&mut self, inputs: &[&Tensor], calls: &[&Call]) -> candle_core::Result<Vec<Tensor>> {
+        self.together.push(calls.len());
+        self.times += usize::from(calls.iter().any(|call| call.time() != calls[0].time()));
+        inputs.iter().zip(calls).map(|(x, call)| law().denoise(x, call)).collect()
+    }
+}
+
+#[test]
+fn samples_with_steps_of_their_own_are_asked_together() {
+    let compiled = compiled("mine.samp:embedded");
+    let mut counted = Together::default();
+    let denoiser = Shared(&mut counted);
+    let together = compiled.run(start(3, 0), denoiser).expect("it runs");
+    let (mut most, mut all) = (0, 0);
+    for row in 0..3 {
+        let mut alone = Together::default();
+        let x = compiled.run(start(1, row as u64), Shared(&mut alone)).expect("it runs");
+        assert_eq!(values(&x), values(&together.get(row).expect("a row")), "row {row}");
+        assert!(alone.together.is_empty());
+        (most, all) = (most.max(alone.alone), all + alone.alone);
+    }
+    assert_eq!(counted.alone + counted.together.iter().sum::<usize>(), all);
+    // A sample whose step counts waits for the others.
+    assert!(
+        counted.alone + counted.together.len() < (most + all) / 2,
+        "{:?}, alone {}",
+        counted.together,
+        counted.alone
+    );
+    assert!(counted.times > 0, "samples are at levels of their own");
+}
+
+/// A denoiser that is looked at after its run.
+struct Shared<'d>(&'d mut Together);
+
+impl Denoiser for Shared<'_> {
+    fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
+        self.0.denoise(x, call)
+    }
+
+    fn denoise_each(&mut self, inputs: &[&Tensor], calls: &[&Call]) -> candle_core::Result<Vec<Tensor>> {
+        self.0.denoise_each(inputs, calls)
+    }
+}
+
+#[test]
+fn a_denoiser_that_answers_too_few_is_said() {
+    struct Few;
+    impl Denoiser for Few {
+        fn denoise(&mut self, x: &Tensor, _: &Call) -> candle_core::Result<Tensor> {
+            Ok(x.clone())
+        }
+        fn denoise_each(&mut self, inputs: &[&Tensor], _: &[&Call]) -> candle_core::Result<Vec<Tensor>> {
+            Ok(vec![inputs[0].clone()])
+        }
+    }
+    let error = compiled("mine.samp:embedded").run(start(2, 0), Few).expect_err("one is missing").to_string();
+    assert_eq!(error, "the denoiser failed at step 1: it gave too few outputs for 2 calls");
+}
+
+#[test]
+fn digits_with_steps_of_their_own_are_the_same_in_any_batch() {
+    let pipeline = Pipeline::new().text("mine.samp", EMBEDDED).schedule("flow").model("flow(time_scale = 1)").steps(1);
+    let pipeline =
+        pipeline.grid("ends(high = level(sigma = 0.95), low = level(sigma = 0.2))").guidance("cfg(scale = 2)");
+    let compiled = pipeline.sampler("mine.samp:embedded(tolerance = 0.05)").compile().expect("it compiles");
+    let network = Network::load("digits", None, &Device::Cpu).expect("it is there").with_classes(vec![3, 8, 1]);
+    let run = |rows: usize, first: u64| {
+        let start = Start::noise_from(&Device::Cpu, (rows, 1, 28, 28), 5, first, DType::F32).expect("noise");
+        let mut run = compiled.start(start, network.clone(), RunOptions::default()).expect("it starts");
+        run.by_ref().try_for_each(|step| step.map(|_| ())).expect("it runs");
+        (run.attempts().expect("it is adaptive"), run.finish().expect("it has run"))
+    };
+    let bits = |x: &Tensor| x.flatten_all().and_then(|x| x.to_vec1::<f32>()).expect("numbers");
+    let (attempts, together) = run(3, 0);
+    for row in 0..3 {
+        let (ways, alone) = run(1, row as u64);
+        assert_eq!(ways, attempts[row..=row]);
+        assert_eq!(bits(&alone), bits(&together.get(row).expect("a row")), "row {row}");
+    }
+}
+
 /// A multistep rule has a history; what a rejected attempt put into it must be gone. So the run is the run of the same
 /// rule over the levels that counted.
 #[test]
@@ -191,7 +288,7 @@ fn a_run_that_does_not_get_on_says_so() {
 #[test]
 fn an_error_that_is_no_number_is_said() {
     let compiled = compiled("mine.samp:embedded");
-    let denoiser = |x: &Tensor, _: &samp_runtime::Call| x.affine(0.0, f64::NAN);
+    let denoiser = |x: &Tensor, _: &Call| x.affine(0.0, f64::NAN);
     let error = compiled.run(start(1, 0), denoiser).expect_err("NaN");
     assert!(matches!(error, Error::DenoiserOutput { step: 0, steps: None, .. }), "{error}");
 }
@@ -200,7 +297,7 @@ fn an_error_that_is_no_number_is_said() {
 fn a_denoiser_that_fails_is_said_with_its_step() {
     let compiled = compiled("mine.samp:embedded");
     let mut calls = 0;
-    let denoiser = |x: &Tensor, call: &samp_runtime::Call| {
+    let denoiser = |x: &Tensor, call: &Call| {
         calls += 1;
         if call.step() == 1 { Err(candle_core::Error::Msg("no".into())) } else { x.affine(0.5, 0.0) }
     };

@@ -11,13 +11,14 @@ use samp_runtime::Pipeline;
 use serde_json::{Value, json};
 
 /// Keys that goldens set to what cannot be imported.
-const REFUSED: [&str; 17] = [
+const REFUSED: [&str; 18] = [
     "algorithm_type",
     "beta_schedule",
     "final_sigmas_type",
     "interpolation_type",
     "invert_sigmas",
     "lambda_min_clipped",
+    "lower_order_final",
     "prediction_type",
     "set_alpha_to_one",
     "solver_order",
@@ -92,6 +93,7 @@ fn clone(of: &import::Imported) -> import::Imported {
         guidance: of.guidance.clone(),
         sampler: of.sampler.clone(),
         steps: of.steps,
+        notes: of.notes.clone(),
         network: of.network.clone(),
     }
 }
@@ -136,7 +138,7 @@ fn imports_agree_with_the_goldens() {
         assert!(REFUSED.iter().any(|key| why.starts_with(&format!("`{key}` is"))), "{class}: {why}");
     }
     // All but TCD, whose goldens give gamma at each call.
-    assert!(agree.len() == 17 && agree.values().sum::<usize>() > 500, "every class is compared: {agree:?}");
+    assert!(agree.len() == 24 && agree.values().sum::<usize>() > 750, "every class is compared: {agree:?}");
 }
 
 const PNDM: &str = r#"{"_class_name": "PNDMScheduler", "_diffusers_version": "0.6.0", "beta_end": 0.012,
@@ -238,4 +240,76 @@ fn what_cannot_be_honoured_is_refused() {
     }
     let config = r#"{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity}"#;
     assert!(import::import(config, 20, Some("mine")).expect("it is imported").to_string().contains("network  mine"));
+}
+
+/// A configuration as a model repository has it, and the slots that it must give, or what must refuse it.
+#[derive(serde::Deserialize)]
+struct Published {
+    of: String,
+    steps: usize,
+    config: Value,
+    #[serde(default)]
+    gives: Vec<String>,
+    refused: Option<String>,
+}
+
+fn published() -> Vec<Published> {
+    serde_json::from_str(include_str!("import/published.json")).expect("a list of configurations")
+}
+
+#[test]
+fn published_configurations_are_read_or_refused_with_the_key() {
+    let mut wrong = Vec::new();
+    for Published { of, steps, config, gives, refused } in published() {
+        match (import::import(&config.to_string(), steps, None), refused) {
+            (Err(why), Some(expected)) if why.starts_with(&expected) => {}
+            (Ok(imported), None) => {
+                let text = imported.to_string();
+                let missing: Vec<_> = gives.iter().filter(|slot| !text.contains(&format!("    {slot}\n"))).collect();
+                let slots = text.lines().filter(|line| line.starts_with("    ")).count();
+                if !missing.is_empty() || slots != gives.len() {
+                    wrong.push(format!("{of}: {missing:?} in\n{text}"));
+                } else if let Err(why) = levels(&imported, 64) {
+                    wrong.push(format!("{of}: {why}"));
+                }
+            }
+            (found, expected) => wrong.push(format!("{of}: {found:?}, expected {expected:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The levels of a published configuration, as rho on a table or EDM, or sigma on flow, against a formula for step k.
+fn follows(name: &str, last: f64, formula: impl Fn(f64) -> f64) {
+    let list = published();
+    let Published { steps, config, .. } = list.iter().find(|published| published.of == name).expect("it is there");
+    let imported = import::import(&config.to_string(), *steps, None).expect("it is imported");
+    let levels = levels(&imported, 64).expect("it has a plan");
+    let flow = imported.schedule.starts_with("flow");
+    let found: Vec<f64> = levels.iter().map(|&(_, alpha, sigma)| if flow { sigma } else { sigma / alpha }).collect();
+    let noisy = if last == 0.0 { &found[..found.len() - 1] } else { &found };
+    assert!((found[found.len() - 1] - last).abs() < 1e-12, "{name}");
+    for (k, found) in noisy.iter().enumerate() {
+        let expected = formula(k as f64);
+        assert!((found - expected).abs() < 1e-9 * expected, "{name}: level {k} is {found}, expected {expected}");
+    }
+}
+
+#[test]
+fn levels_of_published_configurations_are_those_of_diffusers() {
+    let karras = |low: f64, high: f64, n: f64| {
+        let (low, high) = (low.powf(1.0 / 7.0), high.powf(1.0 / 7.0));
+        move |k: f64| (high + k / (n - 1.0) * (low - high)).powi(7)
+    };
+    follows("Wan 2.1", 0.0, |k| {
+        let sigma = 1.0 - 0.999 * k / 50.0;
+        (3.0 * sigma / (1.0 + 2.0 * sigma)).min(1.0 - 1e-6)
+    });
+    follows("Sana", 0.0, |k| {
+        let sigma = 0.999 * (20.0 - k) / 20.0;
+        3.0 * sigma / (1.0 + 2.0 * sigma)
+    });
+    follows("Cosmos 1.0", 0.002, karras(0.002, 80.0, 36.0));
+    follows("Stable Video Diffusion", 0.0, karras(0.002, 700.0, 25.0));
+    follows("Stable Audio Open", 0.0, |k| 500.0 * (0.3_f64 / 500.0).powf(k / 99.0));
 }

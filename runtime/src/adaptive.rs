@@ -2,8 +2,8 @@
 //!
 //! An attempt is planned when its step length is known, and followed like any plan. What the rule keeps goes from one
 //! attempt to the next as tensors; a rejected attempt gives back nothing. The error of a step is read from the device,
-//! which no other run does. Samples with steps of their own are parts of one run: each goes its own way, and they take
-//! turns, so a sample is the same in any batch.
+//! which no other run does. Samples with steps of their own are parts of one run. They try their steps side by side, and
+//! what they ask the network at one time is asked together; a sample is the same in any batch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use samp_compiler::ir::plan::{LevelRow, Plan};
 use samp_compiler::plan::adaptive::{Adaptive, ESTIMATE, Try, kept_name};
 use samp_lang::diag::Diagnostic;
 
-use crate::denoiser::{Call, Denoiser};
+use crate::denoiser::Denoiser;
 use crate::device::DeviceKernel;
 use crate::error::Error;
 use crate::pipeline::Compiled;
-use crate::run::{Follow, RunOptions, Step};
+use crate::run::{Asked, Follow, RunOptions, Step, Stop};
 use crate::start::Start;
 
 /// A run under way.
@@ -50,6 +50,15 @@ struct Part<'p> {
 struct Followed {
     x: Tensor,
     emitted: Vec<(Arc<str>, Tensor)>,
+}
+
+/// A plan of one step, and what it is followed with.
+struct Attempt {
+    compiled: Compiled,
+    start: Start,
+    options: RunOptions,
+    /// How many steps of the part are done.
+    before: usize,
 }
 
 impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
@@ -84,7 +93,10 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
         let begun = way.start().map_err(|found| self.failure(*found))?;
         let level = way.level().map_err(|found| self.failure(*found))?;
         let x = match begun {
-            Some(plan) => self.follow(plan, start, &[], rows, 0)?.x,
+            Some(plan) => {
+                let attempt = self.attempt(plan, start, &[], rows, 0)?;
+                self.follow(&[attempt])?.pop().ok_or(Error::NotAdaptive)?.x
+            }
             None => start.first(level.sigma)?,
         };
         Ok(Part { way, first_sample, rows, x, kept: Vec::new(), arrived: false })
@@ -97,15 +109,10 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
 
     /// Goes on until every part has made a step that counts; gives nothing at the end.
     pub(crate) fn advance(&mut self) -> Result<Option<Step>, Error> {
-        let mut stepped = false;
         let mut parts = std::mem::take(&mut self.parts);
-        let done = parts.iter_mut().filter(|part| !part.arrived).try_for_each(|part| {
-            stepped |= self.step(part)?;
-            Ok::<(), Error>(())
-        });
+        let stepped = self.step(&mut parts);
         self.parts = parts;
-        done?;
-        if !stepped {
+        if !stepped? {
             return Ok(None);
         }
         self.steps += 1;
@@ -113,37 +120,51 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
         Ok(Some(Step { index: self.steps - 1, of: None, progress, level: self.level()?, x: self.x()? }))
     }
 
-    /// One step that counts; false if the part is at its end.
-    fn step(&mut self, part: &mut Part<'p>) -> Result<bool, Error> {
-        loop {
-            let proposed = part.way.propose().map_err(|found| self.failure(*found))?;
-            let Some(Try { planned, kept }) = proposed else {
-                part.arrived = true;
-                return Ok(false);
-            };
-            let start = Start { x: part.x.clone(), unit: false, seed: self.seed, first_sample: part.first_sample };
-            let index = part.way.steps() - 1;
-            let followed = self.follow(planned.plan, start, &part.kept, part.rows, index)?;
-            let error = self.options.strictness * largest_rms(told(&followed.emitted, ESTIMATE))?;
-            if part.way.judge(error).map_err(|found| self.failure(*found))? {
+    /// One step that counts of every part that is not at its end; false if all are.
+    fn step(&mut self, parts: &mut [Part<'p>]) -> Result<bool, Error> {
+        let mut emitted: Vec<_> = parts.iter().map(|_| Vec::new()).collect();
+        let mut open: Vec<usize> = (0..parts.len()).filter(|at| !parts[*at].arrived).collect();
+        let mut stepped = false;
+        while !open.is_empty() {
+            let (mut tried, mut attempts) = (Vec::new(), Vec::new());
+            for at in open {
+                let part = &mut parts[at];
+                let proposed = part.way.propose().map_err(|found| self.failure(*found))?;
+                let Some(Try { planned, kept }) = proposed else {
+                    part.arrived = true;
+                    continue;
+                };
+                let start = Start { x: part.x.clone(), unit: false, seed: self.seed, first_sample: part.first_sample };
+                attempts.push(self.attempt(planned.plan, start, &part.kept, part.rows, part.way.steps() - 1)?);
+                tried.push((at, kept));
+            }
+            open = Vec::new();
+            for ((at, kept), followed) in tried.into_iter().zip(self.follow(&attempts)?) {
+                let part = &mut parts[at];
+                let error = self.options.strictness * largest_rms(told(&followed.emitted, ESTIMATE))?;
+                if !part.way.judge(error).map_err(|found| self.failure(*found))? {
+                    open.push(at);
+                    continue;
+                }
                 part.x = followed.x;
                 part.kept = (0..kept).filter_map(|place| told(&followed.emitted, &kept_name(place)).cloned()).collect();
-                let own = followed.emitted.into_iter().filter(|(name, _)| !name.starts_with('.'));
-                self.emitted.extend(own);
-                return Ok(true);
+                emitted[at].extend(followed.emitted.into_iter().filter(|(name, _)| !name.starts_with('.')));
+                stepped = true;
             }
         }
+        self.emitted.extend(emitted.into_iter().flatten());
+        Ok(stepped)
     }
 
-    /// Follows the plan of one step.
-    fn follow(
+    /// The plan of one step, ready to be followed.
+    fn attempt(
         &mut self,
         plan: Plan,
         start: Start,
         kept: &[Tensor],
         rows: (usize, usize),
-        index: usize,
-    ) -> Result<Followed, Error> {
+        before: usize,
+    ) -> Result<Attempt, Error> {
         let kernels = self.compile(&plan)?;
         let compiled = self.compiled.step(plan, kernels);
         let narrow = |tensor: &Tensor| tensor.narrow(0, rows.0, rows.1)?.contiguous();
@@ -157,14 +178,71 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
             None => None,
         };
         let options = RunOptions { inputs, noise, ..self.options.clone() };
-        let denoiser = |x: &Tensor, call: &Call| self.denoiser.denoise(x, call);
-        let mut follow = Follow::new(&compiled, start, denoiser, options)?.part_of_a_run(index);
-        let mut x = None;
-        while let Some((_, reached)) = follow.advance()? {
-            x = Some(reached.copy()?);
+        Ok(Attempt { compiled, start, options, before })
+    }
+
+    /// Follows plans of one step side by side, from one call of the network to the next.
+    fn follow(&mut self, attempts: &[Attempt]) -> Result<Vec<Followed>, Error> {
+        let mut follows = Vec::with_capacity(attempts.len());
+        for Attempt { compiled, start, options, before } in attempts {
+            follows.push(Follow::new(compiled, start.clone(), options.clone())?.part_of_a_run(*before));
         }
-        let x = x.ok_or(Error::NotAdaptive)?;
-        Ok(Followed { x, emitted: follow.into_emitted() })
+        let mut reached: Vec<Option<Tensor>> = vec![None; follows.len()];
+        let mut asked = Vec::new();
+        let mut going: Vec<usize> = (0..follows.len()).collect();
+        while !going.is_empty() {
+            for at in going {
+                loop {
+                    match follows[at].go()? {
+                        Stop::Asked(call) => asked.push((at, call)),
+                        Stop::Stepped(_, x) => {
+                            reached[at] = Some(x.copy()?);
+                            continue;
+                        }
+                        Stop::End => {}
+                    }
+                    break;
+                }
+            }
+            going = self.ask(&mut follows, &mut asked)?;
+        }
+        let ends = follows.into_iter().zip(reached).map(|(follow, x)| {
+            let x = x.ok_or(Error::NotAdaptive)?;
+            Ok(Followed { x, emitted: follow.into_emitted() })
+        });
+        ends.collect()
+    }
+
+    /// Answers what is asked, together where it goes together; gives those who asked.
+    fn ask(&mut self, follows: &mut [Follow<'_>], asked: &mut Vec<(usize, Asked<'_>)>) -> Result<Vec<usize>, Error> {
+        let mut answered = Vec::with_capacity(asked.len());
+        while !asked.is_empty() {
+            let first = asked[0].1.call.clone();
+            let (group, others) = std::mem::take(asked).into_iter().partition(|(_, one)| first.goes_with(&one.call));
+            *asked = others;
+            let group: Vec<(usize, Asked<'_>)> = group;
+            let outputs = match &group[..] {
+                [(_, only)] => self.denoiser.denoise(&only.input, &only.call).map(|output| vec![output]),
+                _ => {
+                    let (inputs, calls): (Vec<_>, Vec<_>) =
+                        group.iter().map(|(_, one)| (&one.input, &one.call)).unzip();
+                    self.denoiser.denoise_each(&inputs, &calls)
+                }
+            };
+            // Who fails alone or gives too few fails for the first of them.
+            let mut outputs = match outputs {
+                Ok(outputs) => outputs.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(error) => vec![Err(error)],
+            };
+            outputs.truncate(group.len());
+            let missing = || Err(candle_core::Error::Msg(format!("it gave too few outputs for {} calls", group.len())));
+            let mut outputs = outputs.into_iter();
+            for (at, one) in &group {
+                follows[*at].answer(one, outputs.next().unwrap_or_else(missing))?;
+                answered.push(*at);
+            }
+        }
+        Ok(answered)
     }
 
     /// Kernels are compiled once, however often they are met.

@@ -61,6 +61,12 @@ impl Call {
         self.op.parts as usize
     }
 
+    /// Whether both may be made together: they differ in levels, times and values of arguments alone.
+    pub(crate) fn goes_with(&self, other: &Call) -> bool {
+        let names = |call: &Call| call.op.args.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        self.op.branches == other.op.branches && self.op.parts == other.op.parts && names(self) == names(other)
+    }
+
     /// How the model turns the output, or the first of its parts, into a prediction: `input = scale x`, `prediction =
     /// skip x + out output`.
     pub fn affine(&self) -> Affine {
@@ -75,6 +81,15 @@ impl Call {
 pub trait Denoiser {
     /// The network's output.
     fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor>;
+
+    /// The outputs of calls that may be made together, one for each input: samples with steps of their own are at levels
+    /// of their own. All have the same branches, parts and names of arguments, and inputs of one shape.
+    ///
+    /// A network that takes a time for each row may answer them at once; as it stands here, one is asked after the
+    /// other. A sample must come out as it does alone.
+    fn denoise_each(&mut self, inputs: &[&Tensor], calls: &[&Call]) -> candle_core::Result<Vec<Tensor>> {
+        inputs.iter().zip(calls).map(|(x, call)| self.denoise(x, call)).collect()
+    }
 }
 
 impl<F> Denoiser for F

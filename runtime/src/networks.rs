@@ -60,18 +60,35 @@ impl Network {
     }
 }
 
+impl Network {
+    /// The class of each row of a call.
+    fn classes<'c>(&'c self, call: &'c Call) -> impl Iterator<Item = u32> + 'c {
+        let rows = move |branch| (0..call.batch() as u64).map(move |row| (branch, call.first_sample() + row));
+        call.branches().iter().flat_map(rows).map(|(branch, sample): (&Arc<str>, u64)| match &**branch {
+            "uncond" => digits::NO_CLASS,
+            _ => self.class(sample),
+        })
+    }
+}
+
 impl Denoiser for Network {
     fn denoise(&mut self, x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
-        let mut classes = Vec::with_capacity(x.dim(0)?);
-        for branch in call.branches() {
-            for row in 0..call.batch() {
-                let class = match &**branch {
-                    "uncond" => digits::NO_CLASS,
-                    _ => self.class(call.first_sample() + row as u64),
-                };
-                classes.push(class);
-            }
+        self.net.forward(x, call.time(), &self.classes(call).collect::<Vec<_>>())
+    }
+
+    fn denoise_each(&mut self, inputs: &[&Tensor], calls: &[&Call]) -> candle_core::Result<Vec<Tensor>> {
+        let (mut times, mut classes) = (Vec::new(), Vec::new());
+        for call in calls {
+            classes.extend(self.classes(call));
+            times.resize(classes.len(), call.time());
         }
-        self.net.forward(x, call.time(), &classes)
+        let output = self.net.forward_each(&Tensor::cat(inputs, 0)?, &times, &classes)?;
+        let mut from = 0;
+        let parts = inputs.iter().map(|x| {
+            let rows = x.dim(0)?;
+            from += rows;
+            output.narrow(0, from - rows, rows)
+        });
+        parts.collect()
     }
 }

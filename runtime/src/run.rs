@@ -61,7 +61,7 @@ pub struct Run<'p, D> {
 
 /// How a run finds its steps.
 enum Way<'p, D> {
-    Planned(Box<Follow<'p, D>>),
+    Planned(Box<Follow<'p>>, D),
     Adaptive(Box<AdaptiveRun<'p, D>>),
 }
 
@@ -70,7 +70,7 @@ impl<'p, D: Denoiser> Run<'p, D> {
         let way = if compiled.is_adaptive() {
             Way::Adaptive(Box::new(AdaptiveRun::new(compiled, start, denoiser, options)?))
         } else {
-            Way::Planned(Box::new(Follow::new(compiled, start, denoiser, options)?))
+            Way::Planned(Box::new(Follow::new(compiled, start, options)?), denoiser)
         };
         Ok(Run { way, failed: false })
     }
@@ -81,7 +81,7 @@ impl<'p, D: Denoiser> Run<'p, D> {
     /// As for the steps.
     pub fn finish(self) -> Result<Tensor, Error> {
         match self.way {
-            Way::Planned(run) => run.finish(),
+            Way::Planned(run, mut denoiser) => run.finish(&mut denoiser),
             Way::Adaptive(run) => run.finish(),
         }
     }
@@ -89,7 +89,7 @@ impl<'p, D: Denoiser> Run<'p, D> {
     /// Tensors that the sampler has emitted so far, with their names.
     pub fn emitted(&self) -> &[(Arc<str>, Tensor)] {
         match &self.way {
-            Way::Planned(run) => &run.emitted,
+            Way::Planned(run, _) => &run.emitted,
             Way::Adaptive(run) => run.emitted(),
         }
     }
@@ -98,7 +98,7 @@ impl<'p, D: Denoiser> Run<'p, D> {
     /// or one for each where each has steps of its own.
     pub fn attempts(&self) -> Option<Vec<(usize, usize)>> {
         match &self.way {
-            Way::Planned(_) => None,
+            Way::Planned(..) => None,
             Way::Adaptive(run) => Some(run.attempts()),
         }
     }
@@ -112,7 +112,7 @@ impl<D: Denoiser> Iterator for Run<'_, D> {
             return None;
         }
         let step = match &mut self.way {
-            Way::Planned(run) => run.step(),
+            Way::Planned(run, denoiser) => run.step(denoiser),
             Way::Adaptive(run) => run.advance(),
         };
         self.failed = step.is_err();
@@ -121,9 +121,8 @@ impl<D: Denoiser> Iterator for Run<'_, D> {
 }
 
 /// A plan that is followed.
-pub(crate) struct Follow<'p, D> {
+pub(crate) struct Follow<'p> {
     compiled: &'p Compiled,
-    denoiser: D,
     shape: Shape,
     batch: usize,
     seed: u64,
@@ -144,8 +143,24 @@ pub(crate) struct Follow<'p, D> {
     before: Option<usize>,
 }
 
-impl<'p, D: Denoiser> Follow<'p, D> {
-    pub(crate) fn new(compiled: &'p Compiled, start: Start, denoiser: D, options: RunOptions) -> Result<Self, Error> {
+/// What a plan has come to.
+pub(crate) enum Stop<'p> {
+    /// A call of the network, which is to be answered.
+    Asked(Asked<'p>),
+    /// The end of a step: its number, and the run's own sample, which later steps overwrite.
+    Stepped(usize, Tensor),
+    End,
+}
+
+/// A call of the network.
+pub(crate) struct Asked<'p> {
+    op: &'p CallOp,
+    pub(crate) input: Tensor,
+    pub(crate) call: Call,
+}
+
+impl<'p> Follow<'p> {
+    pub(crate) fn new(compiled: &'p Compiled, start: Start, options: RunOptions) -> Result<Self, Error> {
         let plan = &compiled.plan;
         let shape = start.x.shape().clone();
         let (batch, _) = rows(&shape)?;
@@ -174,7 +189,6 @@ impl<'p, D: Denoiser> Follow<'p, D> {
         };
         let mut run = Follow {
             compiled,
-            denoiser,
             shape,
             batch,
             seed: start.seed,
@@ -230,9 +244,9 @@ impl<'p, D: Denoiser> Follow<'p, D> {
         Follow { before: Some(before), ..self }
     }
 
-    fn finish(mut self) -> Result<Tensor, Error> {
+    fn finish(mut self, denoiser: &mut impl Denoiser) -> Result<Tensor, Error> {
         let mut last = None;
-        while let Some((_, x)) = self.advance()? {
+        while let Some((_, x)) = self.advance(denoiser)? {
             last = Some(x);
         }
         match last {
@@ -246,30 +260,53 @@ impl<'p, D: Denoiser> Follow<'p, D> {
         self.emitted
     }
 
-    fn step(&mut self) -> Result<Option<Step>, Error> {
-        let Some((index, x)) = self.advance()? else { return Ok(None) };
+    fn step(&mut self, denoiser: &mut impl Denoiser) -> Result<Option<Step>, Error> {
+        let Some((index, x)) = self.advance(denoiser)? else { return Ok(None) };
         let (level, of) = (self.compiled.plan.levels[index + 1], self.compiled.n_steps());
         let progress = (index + 1) as f64 / of as f64;
         Ok(Some(Step { index, of: Some(of), progress, level, x: x.copy()? }))
     }
 
     /// Goes on to the end of the next step; gives its number and the run's own sample, which later steps overwrite.
-    pub(crate) fn advance(&mut self) -> Result<Option<(usize, Tensor)>, Error> {
+    pub(crate) fn advance(&mut self, denoiser: &mut impl Denoiser) -> Result<Option<(usize, Tensor)>, Error> {
+        loop {
+            match self.go()? {
+                Stop::Asked(asked) => {
+                    let output = denoiser.denoise(&asked.input, &asked.call);
+                    self.answer(&asked, output)?;
+                }
+                Stop::Stepped(index, x) => return Ok(Some((index, x))),
+                Stop::End => return Ok(None),
+            }
+        }
+    }
+
+    /// Goes on to the next call of the network, or to the end of the step.
+    pub(crate) fn go(&mut self) -> Result<Stop<'p>, Error> {
         let compiled = self.compiled;
         while let Some(op) = compiled.plan.ops.get(self.at) {
             self.at += 1;
             match op {
                 PlanOp::Launch(launch) => self.launch(launch)?,
-                PlanOp::Call(call) => self.call(call)?,
+                PlanOp::Call(op) => {
+                    let asked = self.asked(op)?;
+                    if !op.host {
+                        return Ok(Stop::Asked(asked));
+                    }
+                    let Some(name) = op.branches.first() else { return Err(Error::UnknownHost(String::new())) };
+                    let function = compiled.hosts.get(name).ok_or_else(|| Error::UnknownHost(name.to_string()))?;
+                    let output = (function.0)(&asked.input, &asked.call);
+                    self.answer(&asked, output)?;
+                }
                 PlanOp::Drop { call } => self.outputs[*call as usize] = None,
-                PlanOp::Step { step, x } => return Ok(Some((*step as usize, self.source(x)?))),
+                PlanOp::Step { step, x } => return Ok(Stop::Stepped(*step as usize, self.source(x)?)),
                 PlanOp::Emit { name, value } => {
                     let value = self.source(value)?.copy()?;
                     self.emitted.push((name.clone(), value));
                 }
             }
         }
-        Ok(None)
+        Ok(Stop::End)
     }
 
     fn source(&self, source: &Source) -> Result<Tensor, Error> {
@@ -338,22 +375,20 @@ impl<'p, D: Denoiser> Follow<'p, D> {
         Ok(())
     }
 
-    fn call(&mut self, op: &CallOp) -> Result<(), Error> {
+    fn asked(&self, op: &'p CallOp) -> Result<Asked<'p>, Error> {
         let input = match &op.input {
             Fed::Tensor(source) => self.source(source)?,
             Fed::Feed => self.feed().narrow(0, 0, op.branches.len() * self.batch)?,
         };
-        let (step, steps) = match self.before {
-            Some(before) => (before, None),
-            None => (op.step as usize, Some(self.compiled.n_steps())),
-        };
-        let call = Call::new(op, self.batch, self.first_sample, step);
+        let call = Call::new(op, self.batch, self.first_sample, self.before.unwrap_or(op.step as usize));
+        Ok(Asked { op, input, call })
+    }
+
+    /// Takes the output of a call, once it is what the plan goes on with.
+    pub(crate) fn answer(&mut self, asked: &Asked<'_>, output: candle_core::Result<Tensor>) -> Result<(), Error> {
+        let Asked { op, input, call } = asked;
+        let (step, steps) = (call.step(), self.before.is_none().then(|| self.compiled.n_steps()));
         let host = op.host.then(|| op.branches.first()).flatten();
-        let output = match host.map(|name| (name, self.compiled.hosts.get(name))) {
-            None => self.denoiser.denoise(&input, &call),
-            Some((_, Some(function))) => (function.0)(&input, &call),
-            Some((name, None)) => return Err(Error::UnknownHost(name.to_string())),
-        };
         let output = output.map_err(|source| match host {
             None => Error::Denoiser { step, steps, source: plain(source) },
             Some(name) => Error::Host { name: name.clone(), step, steps, source: Box::new(plain(source)) },

@@ -11,7 +11,9 @@ const OFF: &[&str] = &[
     "euler_at_final",
     "invert_sigmas",
     "lambda_min_clipped",
+    "noise_sampler_seed",
     "rescale_betas_zero_snr",
+    "scale_factors",
     "shift_terminal",
     "sigma_max",
     "sigma_min",
@@ -30,21 +32,31 @@ const OFF: &[&str] = &[
 
 /// Keys whose value matters only beside another one, or only to classes that read them.
 const IDLE: &[&str] = &[
+    "algorithm_type",
     "base_image_seq_len",
     "base_shift",
+    "beta_end",
+    "beta_schedule",
+    "beta_start",
     "clip_sample_range",
+    "disable_corrector",
     "dynamic_thresholding_ratio",
     "flow_shift",
     "interpolation_type",
+    "lower_order_final",
     "max_image_seq_len",
     "max_shift",
+    "predict_x0",
     "sample_max_value",
     "set_alpha_to_one",
     "shift",
     "skip_prk_steps",
+    "solver_order",
+    "solver_type",
     "steps_offset",
     "time_shift_type",
     "timestep_spacing",
+    "upscale_mode",
 ];
 
 /// The keys of a file, and which of them were asked for.
@@ -79,6 +91,11 @@ impl Config {
     /// Whether a key is there, with a value other than null or false.
     pub fn has(&self, key: &str) -> bool {
         self.values.get(key).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)))
+    }
+
+    /// Whether a key has a word as its value.
+    pub fn is(&self, key: &str, word: &str) -> bool {
+        self.values.get(key).and_then(Value::as_str) == Some(word)
     }
 
     /// A value that is true or false.

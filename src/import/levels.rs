@@ -8,9 +8,39 @@ pub enum Levels {
     /// A table of betas.
     Table(Table),
     /// Levels between `sigma_min` and `sigma_max`: the EDM classes.
-    Edm,
+    Edm(Edm),
     /// A rectified flow.
     Flow,
+}
+
+/// A class between two noise levels, and its defaults.
+pub struct Edm {
+    /// `sigma_min` and `sigma_max`.
+    pub ends: (f64, f64),
+    /// `sigma_schedule`.
+    pub spacing: &'static str,
+    /// Whether the network predicts v and is told the level as a part of a right angle, and not its logarithm.
+    pub angle: bool,
+}
+
+/// A grid, and whether the scheduler's last step has length zero: then the grid is of one step fewer.
+pub struct Grid {
+    pub text: String,
+    pub closed: bool,
+}
+
+impl Grid {
+    fn open(text: String) -> Grid {
+        Grid { text, closed: false }
+    }
+
+    /// What is left of a grid of as many steps as the scheduler's.
+    fn closed(base: String, n: usize) -> Result<Grid, String> {
+        if n == 1 {
+            return Err("its only step would have length zero; ask for more".to_owned());
+        }
+        Ok(Grid { text: Expression::new("closed").with("base", base).text(), closed: true })
+    }
 }
 
 /// A class over a table of betas.
@@ -22,6 +52,8 @@ pub struct Table {
     pub spacing: Option<&'static str>,
     pub steps: Steps,
     pub last: Last,
+    /// The default of `snr_shift_scale`, for classes that have it.
+    pub snr_shift: Option<f64>,
 }
 
 /// What `rescale_betas_zero_snr` makes of the last entry of a table.
@@ -42,6 +74,8 @@ pub enum Steps {
     Sigmas,
     /// As many entries as steps, without the cleanest.
     Solver,
+    /// Those, but on a flow from pure noise, which is moved off by 1e-6.
+    UniPc,
     /// Entries of the table that a consistency model was distilled on.
     Skips,
 }
@@ -50,6 +84,8 @@ pub enum Steps {
 #[derive(Clone, Copy)]
 pub enum Last {
     Clean,
+    /// As `final_sigmas_type` says: clean, or the cleanest entry of the table.
+    Chosen,
     /// The cleanest entry of the table.
     Entry,
     /// As `set_alpha_to_one` says, by this default.
@@ -68,14 +104,12 @@ const ONE_STEP: &str = "one step begins at the clean end in diffusers; ask for m
 pub fn schedule(config: &Config, levels: &Levels) -> Result<String, String> {
     match levels {
         Levels::Table(table) if table.is_flow(config)? => {
-            Ok(Expression::new("flow").with("smallest", 0).with("largest", 0.999).text())
+            let flow = Expression::new("flow");
+            Ok(if table.steps == Steps::UniPc { flow } else { flow.with("smallest", 0).with("largest", 0.999) }.text())
         }
+        Levels::Table(table) if table.is_continuous(config)? => edm(config, (0.0, 0.0)),
         Levels::Table(table) => table.schedule(config),
-        Levels::Edm => {
-            let (low, high) = (config.number("sigma_min", 0.002)?, config.number("sigma_max", 80.0)?);
-            let ends = Expression::new("edm").with_if(low != 0.002, "smallest", low);
-            Ok(ends.with_if(high != 80.0, "largest", high).text())
-        }
+        Levels::Edm(levels) => edm(config, levels.ends),
         Levels::Flow => {
             let by = config.number("shift", 1.0)?;
             Ok(Expression::new("flow").with_if(by < 1.0, "smallest", 0.000001).text())
@@ -83,24 +117,62 @@ pub fn schedule(config: &Config, levels: &Levels) -> Result<String, String> {
     }
 }
 
+fn edm(config: &Config, (low, high): (f64, f64)) -> Result<String, String> {
+    let (low, high) = (config.number("sigma_min", low)?, config.number("sigma_max", high)?);
+    let ends = Expression::new("edm").with_if(low != 0.002, "smallest", low);
+    Ok(ends.with_if(high != 80.0, "largest", high).text())
+}
+
 /// The grid of a class for `n` steps.
-pub fn grid(config: &Config, levels: &Levels, n: usize) -> Result<String, String> {
+pub fn grid(config: &Config, levels: &Levels, n: usize) -> Result<Grid, String> {
     match levels {
         Levels::Table(table) => table.grid(config, n),
-        Levels::Edm => {
-            config.word("final_sigmas_type", "zero", &["zero"])?;
+        Levels::Edm(levels) => {
             let power = config.number("rho", 7.0)?;
-            let kind = config.word("sigma_schedule", "karras", &["karras", "exponential"])?;
-            Ok(Expression::new(kind).with_if(kind == "karras" && power != 7.0, "power", power).text())
+            let kind = config.word("sigma_schedule", levels.spacing, &["karras", "exponential"])?;
+            let grid = Expression::new(kind).with_if(kind == "karras" && power != 7.0, "power", power).text();
+            if ends_clean(config)? { Ok(Grid::open(grid)) } else { Grid::closed(grid, n) }
         }
-        Levels::Flow => flow(config),
+        Levels::Flow => flow(config).map(Grid::open),
     }
+}
+
+/// Whether the scheduler rounds the time steps of levels that lie between them.
+pub fn are_told_whole(config: &Config, levels: &Levels) -> Result<bool, String> {
+    match levels {
+        Levels::Table(table) if table.is_solver() => Ok(table.is_flow(config)? || respaced(config)?.is_some()),
+        Levels::Table(_) | Levels::Edm(_) | Levels::Flow => Ok(false),
+    }
+}
+
+/// What `final_sigmas_type` says.
+fn ends_clean(config: &Config) -> Result<bool, String> {
+    Ok(config.word("final_sigmas_type", "zero", &["zero", "sigma_min"])? == "zero")
 }
 
 impl Table {
     /// Whether the run is on a flow, and not on the table.
     pub fn is_flow(&self, config: &Config) -> Result<bool, String> {
-        Ok(self.steps == Steps::Solver && config.flag("use_flow_sigmas", false)?)
+        Ok(self.is_solver() && config.flag("use_flow_sigmas", false)?)
+    }
+
+    /// Whether the network is told the logarithm of a level that is on no table, as Stable Video Diffusion's is.
+    pub fn is_continuous(&self, config: &Config) -> Result<bool, String> {
+        if self.steps != Steps::Sigmas
+            || config.word("timestep_type", "discrete", &["discrete", "continuous"])? == "discrete"
+        {
+            return Ok(false);
+        }
+        let ends = config.has("sigma_min") && config.has("sigma_max");
+        if ends && config.flag("use_karras_sigmas", false)? && config.is("prediction_type", "v_prediction") {
+            return Ok(true);
+        }
+        let beside = "`use_karras_sigmas`, `sigma_min`, `sigma_max` and `v_prediction`";
+        Err(config.refusal("timestep_type", &format!("only `discrete`, but beside {beside}")))
+    }
+
+    fn is_solver(&self) -> bool {
+        matches!(self.steps, Steps::Solver | Steps::UniPc)
     }
 
     fn schedule(&self, config: &Config) -> Result<String, String> {
@@ -117,7 +189,13 @@ impl Table {
             true => Expression::new(name),
             false => Expression::new(name).with("beta_first", first).with("beta_last", last),
         };
-        let table = table.with_if(entries != 1000, "entries", entries).text();
+        let mut table = table.with_if(entries != 1000, "entries", entries).text();
+        if let Some(default) = self.snr_shift {
+            let by = config.number("snr_shift_scale", default)?;
+            if by != 1.0 {
+                table = Expression::new("snr_shift").with("base", table).with_if(by != 3.0, "k", by).text();
+            }
+        }
         let rescaled = match self.rescaled {
             Rescaled::Never => false,
             Rescaled::Pure | Rescaled::Pinned => config.flag("rescale_betas_zero_snr", false)?,
@@ -135,63 +213,95 @@ impl Table {
         }
     }
 
-    fn grid(&self, config: &Config, n: usize) -> Result<String, String> {
-        if matches!(self.steps, Steps::Sigmas | Steps::Solver) && !matches!(self.last, Last::Entry) {
-            config.word("final_sigmas_type", "zero", &["zero"])?;
-        }
+    fn grid(&self, config: &Config, n: usize) -> Result<Grid, String> {
         let to_clean = match self.last {
             Last::Clean => true,
+            Last::Chosen => ends_clean(config)?,
             Last::Entry => false,
             Last::AlphaToOne(default) => config.flag("set_alpha_to_one", default)?,
         };
         if self.steps == Steps::Skips {
             let original = config.whole("original_inference_steps", 50, 1, 1000)?;
             let skips = Expression::new("lcm_skip").with_if(original != 50, "original", original);
-            return Ok(skips.with_if(!to_clean, "last", "cleanest").text());
+            return Ok(Grid::open(skips.with_if(!to_clean, "last", "cleanest").text()));
         }
-        let solver = self.steps == Steps::Solver;
         if self.is_flow(config)? {
-            if !to_clean {
-                return Err(config.refusal("use_flow_sigmas", "only `false`: its last step has length zero"));
-            }
-            let by = config.number("flow_shift", 1.0)?;
-            return Ok(match by == 1.0 {
-                true => "uniform_open".to_owned(),
-                false => Expression::new("shift").with("base", "uniform_open").with("by", by).text(),
-            });
+            return self.flow(config, to_clean, n);
         }
+        if self.is_continuous(config)? {
+            config.whole("num_train_timesteps", 1000, 2, 100_000)?;
+            return match to_clean {
+                true => Ok(Grid::open("karras".to_owned())),
+                false => Err(config.refusal("final_sigmas_type", "only `zero` beside `timestep_type` `continuous`")),
+            };
+        }
+        let spacing = spacing(config, self.spacing)?;
+        // Whether the last time step is at the cleanest entry, so that a step from there to that entry has length zero.
+        let at_end = !self.is_solver() && self.strides(config, n)?.0.last() == Some(&0.0);
         if self.steps != Steps::Entries
             && let Some((key, name)) = respaced(config)?
         {
+            if n == 1 {
+                return Err(ONE_STEP.to_owned());
+            }
+            // Its ends are those of the time steps that it replaces.
+            let grid = if self.steps == Steps::Sigmas && spacing != "linspace" {
+                let (times, _) = self.strides(config, n)?;
+                let end = |time: Option<&f64>| format!("level(time = {})", time.unwrap_or(&0.0));
+                Expression::new(name).with("high", end(times.first())).with("low", end(times.last())).text()
+            } else {
+                name.to_owned()
+            };
             return match to_clean {
-                true if n == 1 => Err(ONE_STEP.to_owned()),
-                // Its ends are those of the time steps that it replaces.
-                true if self.steps == Steps::Sigmas && spacing(config, self.spacing)? != "linspace" => {
-                    let (times, _) = self.strides(config, n)?;
-                    let end = |time: Option<&f64>| format!("level(time = {})", time.unwrap_or(&0.0));
-                    Ok(Expression::new(name).with("high", end(times.first())).with("low", end(times.last())).text())
+                true => Ok(Grid::open(grid)),
+                false if at_end || self.is_solver() => Grid::closed(grid, n),
+                false => {
+                    Err(config.refusal("final_sigmas_type", &format!("only `zero` beside `{key}` and `{spacing}`")))
                 }
-                true => Ok(name.to_owned()),
-                false => Err(config.refusal(key, "only `false`: its last step has length zero")),
             };
         }
         if self.steps == Steps::Sigmas {
             config.word("interpolation_type", "linear", &["linear"])?;
         }
-        if self.steps == Steps::Entries && !to_clean && n > 1 && self.strides(config, n)?.0.last() == Some(&0.0) {
-            return Err(config.refusal("set_alpha_to_one", "only `true` where the last time step is 0"));
-        }
-        let grid = match spacing(config, self.spacing)? {
+        let grid = match spacing {
             "leading" => {
                 let offset = config.whole("steps_offset", 0, 0, 1)?;
-                Expression::new("leading").with_if(offset != 0, "offset", offset).with_if(solver, "open", true)
+                Expression::new("leading").with_if(offset != 0, "offset", offset).with_if(
+                    self.is_solver(),
+                    "open",
+                    true,
+                )
             }
             "trailing" => Expression::new("trailing"),
-            _ if n == 1 && !solver => return Err(ONE_STEP.to_owned()),
+            _ if n == 1 && !self.is_solver() => return Err(ONE_STEP.to_owned()),
             _ if self.steps == Steps::Sigmas => Expression::new("uniform").with("chord", true),
-            _ => Expression::new("linspace_table").with_if(solver, "open", true),
+            _ => Expression::new("linspace_table").with_if(self.is_solver(), "open", true),
         };
-        Ok(grid.with_if(!to_clean, "last", "cleanest").text())
+        match to_clean {
+            false if at_end => Grid::closed(grid.text(), n),
+            _ => Ok(Grid::open(grid.with_if(!to_clean, "last", "cleanest").text())),
+        }
+    }
+
+    /// The grid of a run on a flow.
+    fn flow(&self, config: &Config, to_clean: bool, n: usize) -> Result<Grid, String> {
+        if !to_clean && matches!(self.last, Last::Chosen) {
+            return Err(config.refusal("final_sigmas_type", "only `zero` beside `use_flow_sigmas`"));
+        }
+        if let Some((key, _)) = respaced(config)? {
+            return Err(config.refusal(key, "only `false` beside `use_flow_sigmas`"));
+        }
+        config.whole("num_train_timesteps", 1000, 1000, 1000)?;
+        let by = config.number("flow_shift", 1.0)?;
+        let grid = match by == 1.0 {
+            true => "uniform_open".to_owned(),
+            false => Expression::new("shift").with("base", "uniform_open").with("by", by).text(),
+        };
+        if self.steps == Steps::Solver {
+            return if to_clean { Ok(Grid::open(grid)) } else { Grid::closed(grid, n) };
+        }
+        let terminal = config.number("shift_terminal", 0.0)?;
+        Ok(Grid::open(Expression::new("off_pure").with("base", stretched(grid, terminal)).text()))
     }
 
     /// The time steps between which a run goes, the noisiest first, and the stride that DDIM takes.
@@ -258,8 +368,13 @@ fn flow(config: &Config) -> Result<String, String> {
         let base = Expression::new("flow_linspace").with("low", format_args!("level(sigma = {})", low(1))).text();
         Expression::new("shift").with("base", base).with("by", by).text()
     };
-    Ok(match terminal == 0.0 {
+    Ok(stretched(grid, terminal))
+}
+
+/// A grid with another last noisy level; 0 stands for none.
+fn stretched(grid: String, terminal: f64) -> String {
+    match terminal == 0.0 {
         true => grid,
         false => Expression::new("stretched").with("base", grid).with("terminal", terminal).text(),
-    })
+    }
 }

@@ -9,7 +9,11 @@ mod levels;
 
 use std::fmt;
 
+use classes::Run;
 use config::Config;
+
+const LEFT_OFF: &str = "Diffusers' last step has length zero and changes nothing; it is left off.";
+const TOLD_WHOLE: &str = "Diffusers tells the network whole time steps; here it is told the exact ones.";
 
 /// A pipeline's slots, as text.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub struct Imported {
     pub guidance: Option<String>,
     pub sampler: String,
     pub steps: usize,
+    /// What a reader of the pipeline should know.
+    pub notes: Vec<&'static str>,
     /// The name of a network, if there is to be one.
     pub network: Option<String>,
 }
@@ -38,14 +44,18 @@ pub fn import(text: &str, steps: usize, network: Option<&str>) -> Result<Importe
     if let Some(key) = class.lacks.iter().find(|key| config.has(key)) {
         return Err(config.refusal(key, "only `false`"));
     }
+    let levels::Grid { text: grid, closed } = levels::grid(&config, &class.levels, steps)?;
+    let told = levels::are_told_whole(&config, &class.levels)?.then_some(TOLD_WHOLE);
+    let notes = closed.then_some(LEFT_OFF).into_iter().chain(class.note).chain(told).collect();
     let imported = Imported {
         class: config.class.clone(),
         schedule: levels::schedule(&config, &class.levels)?,
-        grid: levels::grid(&config, &class.levels, steps)?,
-        model: classes::model(&config, &class.levels)?,
+        grid,
+        model: classes::model(&config, class)?,
         guidance: classes::guidance(&config, class)?,
-        sampler: (class.sampler)(&config, class, steps)?,
-        steps,
+        sampler: (class.sampler)(&config, class, Run { n: steps, closed })?,
+        steps: steps - usize::from(closed),
+        notes,
         network: network.map(str::to_owned),
     };
     config.all_is_read()?;
@@ -54,9 +64,9 @@ pub fn import(text: &str, steps: usize, network: Option<&str>) -> Result<Importe
 
 impl fmt::Display for Imported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Imported { class, schedule, grid, model, guidance, sampler, steps, network } = self;
-        writeln!(f, "//! Imported from a configuration of diffusers' {class}, for {steps} steps.")?;
-        if let Some(note) = classes::find(class).ok().and_then(|class| class.note) {
+        let Imported { class, schedule, grid, model, guidance, sampler, steps, notes, network } = self;
+        writeln!(f, "//! Imported from a configuration of diffusers' {class}.")?;
+        for note in notes {
             writeln!(f, "//! {note}")?;
         }
         writeln!(f, "\npipeline {} {{", classes::item_name(class))?;

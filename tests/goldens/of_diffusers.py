@@ -1,7 +1,7 @@
 """What the rules of diffusers schedulers share."""
 from reference import LeftOut, expression, draws, run, shorten, without_last, first_order, LOWER
 
-NOT_NEXT = "a step's target (t - 1000 div n) is not the level of the next step"
+NOT_NEXT = "a step ends at t - 1000 div n, and the next one takes its sample for one of the next time step"
 EPS_SDE_END = "ends the noise-prediction SDE solver with a step of first order"
 SDE_3 = "has the wrong sign in the third-order term of the SDE form: its variance grows with the number of steps"
 

@@ -72,10 +72,11 @@ def of_diffusers(entry, cls, what, n):
         told = "angle" if cls.startswith("Cosine") else "quarter_log"
         return expression("edm", **ends), entry["sigma_schedule"], "rho" if what == "sigmas" else told
     if entry.get("use_flow_sigmas"):
-        if cls == "UniPCMultistep":
-            raise LeftOut("moves its first flow sigma off pure noise, to 1 - 1e-6")
         grid = expression("shift", base="uniform_open", by=entry["flow_shift"])
-        return "flow(smallest = 0, largest = 0.999)", grid, "sigma" if what == "sigmas" else "whole_thousand"
+        read_as = "sigma" if what == "sigmas" else "whole_thousand"
+        if cls == "UniPCMultistep":
+            return "flow", expression("off_pure", base=grid), read_as
+        return "flow(smallest = 0, largest = 0.999)", grid, read_as
     read_as = "rho" if what == "sigmas" else "time"
     respaced = next((grid for flag, grid in RESPACED.items() if entry.get(flag)), None)
     if respaced:

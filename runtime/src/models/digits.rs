@@ -113,32 +113,50 @@ impl DigitsNet {
     /// When `x` has another shape, dtype or device, `time` lies outside [0, 1], or `classes` has
     /// another length or an index past [`NO_CLASS`].
     pub fn forward(&self, x: &Tensor, time: f64, classes: &[u32]) -> Result<Tensor> {
-        check_pictures(x, &self.device)?;
         check_time(time)?;
+        self.told(x, &vec![self.embed_time(time)?; classes.len()], classes)
+    }
+
+    /// As [`DigitsNet::forward`], with a time for each row.
+    ///
+    /// # Errors
+    /// As there, and when there is not one time a row.
+    pub fn forward_each(&self, x: &Tensor, times: &[f64], classes: &[u32]) -> Result<Tensor> {
+        if times.len() != classes.len() {
+            bail!("the digits network takes one time a row, found {} for {} rows", times.len(), classes.len());
+        }
+        times.iter().try_for_each(|time| check_time(*time))?;
+        let times = times.iter().map(|time| self.embed_time(*time)).collect::<Result<Vec<_>>>()?;
+        self.told(x, &times, classes)
+    }
+
+    /// The velocity, with the embedding of the time of each row.
+    fn told(&self, x: &Tensor, times: &[Tensor], classes: &[u32]) -> Result<Tensor> {
+        check_pictures(x, &self.device)?;
         check_classes(classes, x.dim(0)?)?;
         if classes.is_empty() {
             return Ok(x.clone());
         }
         let x = x.contiguous()?;
-        let time = self.embed_time(time)?;
         if !self.device.is_cpu() {
-            return self.batch(&x, &time, classes);
+            return self.batch(&x, &Tensor::cat(times, 0)?, classes);
         }
         let rows = classes
             .par_iter()
+            .zip(times)
             .enumerate()
-            .map(|(row, &class)| {
+            .map(|(row, (&class, time))| {
                 let class = self.classes.narrow(0, class as usize, 1)?;
-                self.row(&x.narrow(0, row, 1)?, &(&time + class)?)
+                self.row(&x.narrow(0, row, 1)?, &(time + class)?)
             })
             .collect::<Result<Vec<_>>>()?;
         Tensor::cat(&rows, 0)
     }
 
     /// All rows at once.
-    fn batch(&self, x: &Tensor, time: &Tensor, classes: &[u32]) -> Result<Tensor> {
+    fn batch(&self, x: &Tensor, times: &Tensor, classes: &[u32]) -> Result<Tensor> {
         let classes = Tensor::from_slice(classes, classes.len(), &self.device)?;
-        self.row(x, &self.classes.index_select(&classes, 0)?.broadcast_add(time)?)
+        self.row(x, &(self.classes.index_select(&classes, 0)? + times)?)
     }
 
     fn build(bytes: &[u8], device: &Device) -> Result<Self> {
