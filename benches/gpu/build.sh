@@ -3,7 +3,9 @@
 # that has a GPU and needs neither Rust nor a network. README.md tells what it takes and what it measures.
 #
 #   build.sh          nvcc from PyPI compiles candle's kernels to PTX; cargo builds; the program is packed
-#   build.sh check    checks and lints the feature `cuda`, with empty PTX: no nvcc, no linking
+#   build.sh check    checks and lints the feature `cuda` and its tests: no nvcc, no linking
+#   build.sh driver   builds the stand-in driver and runs the tests of the feature `cuda` on it: no nvcc, no GPU
+#   build.sh driver ARGUMENTS   runs `samp-gpu ARGUMENTS` on it
 #   build.sh symbols  real CUDA libraries from PyPI (550 MB): every symbol resolves, NVRTC compiles our kernels
 #
 # OUT=folder for everything made (target/gpu); PTX_DIR=ready PTX of candle's kernels, in place of nvcc.
@@ -66,9 +68,14 @@ kernels() {
   fi
 }
 
+# Libraries to link with, which open the real ones when they are first called.
+stubs() {
+  [ -e "$OUT/link/lib64/stubs/libcuda.a" ] || python3 "$here/stand_ins.py" "$(crate cudarc)" "$OUT/link/lib64/stubs"
+}
+
 build() {
   kernels
-  [ -e "$OUT/link/lib64/stubs/libcuda.a" ] || python3 "$here/stand_ins.py" "$(crate cudarc)" "$OUT/link/lib64/stubs"
+  stubs
   workspace
   cargo build --release -p samp-gpu --features counted \
     --config "patch.crates-io.candle-kernels.path='$OUT/candle-kernels'"
@@ -87,13 +94,38 @@ build() {
   [ $rc = 1 ]
 }
 
+# Candle's kernels as text, which is all that a check needs and what the stand-in driver compiles.
+texts() {
+  [ -e "$OUT/text-kernels/Cargo.toml" ] || bash "$here/kernels.sh" --text "$(crate candle-kernels)" "$OUT/text-kernels"
+}
+
 check() {
-  [ -e "$OUT/empty-kernels/Cargo.toml" ] || bash "$here/kernels.sh" --empty "$(crate candle-kernels)" "$OUT/empty-kernels"
+  texts
   mkdir -p "$OUT/link/lib64/stubs"
   workspace
-  cargo clippy --release -p samp-runtime -p samp-gpu -p sampc \
+  cargo clippy --release --all-targets -p samp-runtime -p samp-gpu -p sampc \
     --features samp-runtime/cuda,samp-gpu/cuda,sampc/cuda \
-    --config "patch.crates-io.candle-kernels.path='$OUT/empty-kernels'" -- -D warnings
+    --config "patch.crates-io.candle-kernels.path='$OUT/text-kernels'" -- -D warnings
+}
+
+driver() {
+  texts
+  stubs
+  bash "$here/driver/build.sh" "$OUT/driver"
+  # What g++ makes of kernels is kept for later runs; what our own code keeps is not.
+  code=$OUT/driver/code
+  mkdir -p "$code"
+  find "$code" -mtime +7 -delete
+  kept=$(mktemp -d)
+  trap 'rm -rf "$kept"' EXIT
+  export LD_LIBRARY_PATH=$OUT/driver SAMP_DRIVER_CACHE=$code SAMP_CACHE=$kept
+  workspace
+  patch=patch.crates-io.candle-kernels.path="'$OUT/text-kernels'"
+  if [ $# -gt 0 ]; then
+    cargo run --release -p samp-gpu --features counted --config "$patch" -- "$@"
+  else
+    cargo test --release -p samp-runtime --features cuda --test cuda --test cuda_driver --config "$patch"
+  fi
 }
 
 symbols() {
@@ -106,7 +138,8 @@ symbols() {
 case ${1:-build} in
   build) build ;;
   check) check ;;
+  driver) shift; driver "$@" ;;
   symbols) symbols ;;
-  *) sed -n '2,11p' "$0"; exit 2 ;;
+  *) sed -n '2,14p' "$0"; exit 2 ;;
 esac
 say "done"

@@ -4,7 +4,8 @@
 # usage: kernels.sh CRATE_SRC OUT_CRATE            everything; needs nvcc on PATH
 #        kernels.sh --ptx  CRATE_SRC PTX_DIR       only the PTX (what a machine with nvcc does)
 #        kernels.sh --wrap CRATE_SRC PTX_DIR OUT_CRATE   only the crate, from ready PTX
-#        kernels.sh --empty CRATE_SRC OUT_CRATE         the crate with empty PTX: it compiles and cannot run
+#        kernels.sh --text CRATE_SRC OUT_CRATE     the crate with the name of each CUDA source in place of its PTX: for
+#                                                  what only checks, and for the stand-in driver (`driver/code.cpp`)
 set -euo pipefail
 ARCH=${ARCH:-90a}; JOBS=${JOBS:-$(nproc)}
 ptx() { # same flags as candle-kernels 0.11.1's build.rs through cudaforge 0.1.6
@@ -38,7 +39,8 @@ print(f"{n} entry points that panic, {len(ptx)} PTX modules")
 P
 }
 case $1 in
-  --empty) t=$(mktemp -d); (cd "$2/src" && ls *.cu | grep -v '^mmvq_gguf.cu$') | sed 's/cu$/ptx/' | (cd "$t" && xargs touch)
+  --text) t=$(mktemp -d); (cd "$2/src" && ls *.cu | grep -v '^mmvq_gguf.cu$') | while read -r f; do
+      printf '// stand-in driver: nvcc\n#include "%s/src/%s"\n// end\n' "$2" "$f" > "$t/${f%.cu}.ptx"; done
     wrap "$2" "$t" "$3"; rm -rf "$t";;
   --ptx) ptx "$2" "$3";;
   --wrap) wrap "$2" "$3" "$4";;

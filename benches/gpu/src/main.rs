@@ -1,13 +1,14 @@
 //! `samp-gpu`: agreement and speed of the kernels on a device, in one call.
 //!
 //! ```text
-//! samp-gpu cuda|wgpu|cpu [--quick] [--torch FILE] [--out FOLDER]
+//! samp-gpu cuda|wgpu|cpu [--quick] [--only PART] [--torch FILE] [--out FOLDER]
 //! samp-gpu nvrtc
 //! ```
 //!
 //! It checks every operation, number type and odd size and whole samplers against the CPU, times the fused step beside
 //! a copy and candle's operations, counts launches and waits of a run, and draws digits. `--torch` takes what
-//! `torch_step.py` printed into the table; `--out` is where pictures and `gpu.json` go; `--quick` is for trying it out.
+//! `torch_step.py` printed into the table; `--out` is where pictures and `gpu.json` go; `--quick` is for trying it out,
+//! `--only` for one part.
 //! `nvrtc` compiles kernels of the library for two architectures, without a device. The status is 1 if anything is
 //! outside its budget.
 
@@ -32,6 +33,7 @@ struct Config {
     device: Device,
     on: On,
     quick: bool,
+    only: Option<String>,
     torch: Option<PathBuf>,
     out: PathBuf,
 }
@@ -57,7 +59,7 @@ fn main_of(args: &[String]) -> Result<bool> {
     std::fs::create_dir_all(&config.out)?;
     let mut report = Map::new();
     let mut right = true;
-    for (name, part) in PARTS {
+    for (name, part) in PARTS.iter().filter(|(name, _)| config.only.as_ref().is_none_or(|only| only == name)) {
         println!("== {name}");
         match part(&config) {
             Ok(part) => {
@@ -112,11 +114,15 @@ fn config(device: &str, rest: &[String]) -> Result<Config> {
         "wgpu" => (Device::Cpu, On::Wgpu),
         other => return Err(format!("no device `{other}` in this build").into()),
     };
-    let mut config = Config { device, on, quick: false, torch: None, out: PathBuf::from(".") };
+    let mut config = Config { device, on, quick: false, only: None, torch: None, out: PathBuf::from(".") };
     let mut rest = rest.iter();
     while let Some(flag) = rest.next() {
         match flag.as_str() {
             "--quick" => config.quick = true,
+            "--only" => match rest.next() {
+                Some(part) if PARTS.iter().any(|(name, _)| name == part) => config.only = Some(part.clone()),
+                _ => return Err("`--only` takes the name of a part".into()),
+            },
             "--torch" => config.torch = rest.next().map(PathBuf::from),
             "--out" => config.out = rest.next().ok_or("`--out` takes a folder")?.into(),
             other => return Err(format!("unknown flag `{other}`").into()),
@@ -170,7 +176,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_errors() {
-        for args in [&[][..], &["abacus"], &["cpu", "--fast"], &["cpu", "--out"]] {
+        for args in [&[][..], &["abacus"], &["cpu", "--fast"], &["cpu", "--out"], &["cpu", "--only", "all"]] {
             let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
             assert!(main_of(&args).is_err(), "{args:?}");
         }

@@ -334,9 +334,10 @@ impl Body<'_> {
                             Some(_) | None => values[index(*value)],
                         };
                         let args: Vec<Float<N>> = args.as_slice().iter().map(arg).collect();
-                        match (op, self.definition.layout.width) {
-                            // cubecl takes `x - x` of single numbers for zero, whatever `x` is.
-                            (Op::Sub, Width::One) => {
+                        match op {
+                            // cubecl takes `x - x` of single numbers for zero, whatever `x` is, and in C++ it takes
+                            // vectors apart before that.
+                            Op::Sub => {
                                 let minus = ctx.apply(Op::Neg, &args[1..]);
                                 ctx.apply(Op::Add, &[args[0], minus])
                             }
