@@ -36,6 +36,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Draw errors of samplers, schedules or grids as SVG or PNG
     Plot(PlotArgs),
+    /// Find what a pipeline leaves open, with its network
+    Learn(LearnArgs),
 }
 
 /// How findings are written.
@@ -460,4 +462,76 @@ pub struct PlotGridArgs {
     /// The number of steps
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub steps: usize,
+}
+
+/// `sampc learn`.
+#[derive(Debug, ClapArgs)]
+pub struct LearnArgs {
+    /// What to find
+    #[command(subcommand)]
+    pub what: LearnCommand,
+}
+
+/// What to find.
+#[derive(Debug, Subcommand)]
+pub enum LearnCommand {
+    /// The grid of a number of steps that strays least from a teacher's path, written as a file
+    ///
+    /// The teacher walks the pipeline's grid in many steps. Of its levels those are chosen on which single steps of the
+    /// pipeline's sampler end nearest to the teacher's samples, in sum. Chen et al. 2024, arXiv:2405.11326.
+    Grid(LearnGridArgs),
+}
+
+/// `sampc learn grid`.
+#[derive(Debug, ClapArgs)]
+pub struct LearnGridArgs {
+    /// A pipeline: `digits`, `mine.samp`, `mine.samp:name`
+    #[arg(default_value = "digits")]
+    pub pipeline: String,
+    /// Other contents of the pipeline; `--steps` is the number of steps of the grid that is searched
+    #[command(flatten)]
+    pub slots: SlotArgs,
+    /// Find a grid for each number of steps from `--steps` to this one
+    #[arg(long, value_name = "N")]
+    pub to: Option<usize>,
+    /// The sampler whose path is followed
+    #[arg(long, value_name = "SAMPLER", default_value = "dpmpp_2m")]
+    pub teacher: String,
+    /// The number of its steps
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = steps_of_a_teacher)]
+    pub fine: usize,
+    /// How many samples it takes
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = samples_of_a_teacher)]
+    pub count: usize,
+    /// The seed of their noise
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// How many times more the cost of a step counts than that of the step before
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = growth)]
+    pub growth: f64,
+    /// Another grid to be measured beside the one that is found
+    #[arg(long, value_name = "GRID")]
+    pub against: Vec<String>,
+    /// Another network than the pipeline names
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
+    /// Other weights, a safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// The file to write; printed if not given
+    #[arg(long, short, value_name = "FILE.samp")]
+    pub output: Option<PathBuf>,
+}
+
+/// A cost matrix has as many entries as the square of the steps.
+fn steps_of_a_teacher(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (2..=500).contains(n)).ok_or_else(|| "a number from 2 to 500".to_owned())
+}
+
+fn samples_of_a_teacher(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=4096).contains(n)).ok_or_else(|| "a number from 1 to 4096".to_owned())
+}
+
+fn growth(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|x| (0.1..=10.0).contains(x)).ok_or_else(|| "a number from 0.1 to 10".to_owned())
 }

@@ -33,6 +33,7 @@ fn run_object(run: &AsRun) -> Value {
 /// The weak order that is claimed, and what was measured on each mesh.
 fn weak_order(facts: &Facts) -> Value {
     let shown = |measured: &Measured| match (measured.order(), &measured.stopped) {
+        _ if measured.kept().is_some() => json!("not falling"),
         (Some(order), _) => json!(order),
         (None, None) => json!("exact"),
         (None, Some(_)) => json!("not decided"),
@@ -106,6 +107,10 @@ fn run_words(run: &AsRun) -> String {
 }
 
 fn measured(measured: &Measured) -> String {
+    if let Some(share) = measured.kept() {
+        let side = if share > 0.0 { "large" } else { "small" };
+        return format!("not falling, the variance {:.2} % too {side}", 100.0 * share.abs());
+    }
     match (measured.order(), &measured.stopped) {
         (Some(order), None) => format!("{order:.2}"),
         (Some(order), Some(why)) => format!("{order:.2} (not decided: {why})"),

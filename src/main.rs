@@ -13,6 +13,7 @@ mod facts;
 mod import;
 mod import_file;
 mod inputs;
+mod learn;
 mod list;
 mod output;
 mod picture;
@@ -65,5 +66,6 @@ fn dispatch(args: &Args) -> Result<ExitCode, Failed> {
         Command::Trace(trace) => trace::trace(trace),
         Command::Bench(bench) => bench::bench(bench),
         Command::Plot(plot) => plot::plot(plot),
+        Command::Learn(learn) => learn::learn(learn),
     }
 }

@@ -142,4 +142,5 @@ impl Builtin {
 /// Names with a meaning that is not given yet; a use of one is reported, never run.
 pub const UNSUPPORTED: &[(&str, &str)] = &[("downsample", OTHER_SIZE), ("upsample", OTHER_SIZE)];
 
-const OTHER_SIZE: &str = "every tensor of a run has the size of the sample in this version";
+const OTHER_SIZE: &str = "every tensor of a run has the size of the sample in this version: let an `extern` function of a tensor \
+    go to the other size and back in the host";

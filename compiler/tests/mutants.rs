@@ -1,10 +1,10 @@
 //! How much the proofs see: wrong versions of right samplers, made one place at a time.
 //!
-//! Some samplers of the library and all of `proofs/right` are parsed, and each place of its text that a person gets wrong is
-//! changed: a level, a sign, a factor, an index, a view of the model. What `check` says of each is counted by kind of
-//! change and by code in `docs/mutants.md`, with every mutant that is let through and the reason why; the reason is
-//! computed, from what the proofs say of it. `UPDATE_MUTANTS=1 cargo test --release --test mutants` writes the file
-//! again; read it before you commit it.
+//! Some samplers of the library, with what they take of the prelude, and all of `proofs/right` are parsed, and each place
+//! of a text that a person gets wrong is changed: a level, a sign, a factor, an index, a view of the model. What `check`
+//! says of each is counted by kind of change and by code in `docs/mutants.md`, with every mutant that is let through and
+//! the reason why; the reason is computed, from what the proofs say of it. `UPDATE_MUTANTS=1 cargo test --release --test
+//! mutants` writes the file again; read it before you commit it.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panic")]
 
@@ -37,7 +37,7 @@ fn files(folder: &str) -> Vec<(String, String)> {
 }
 
 /// Samplers of the library that are mutated: those of which the others are variations.
-const LIBRARY: [&str; 14] = [
+const LIBRARY: [&str; 15] = [
     "ancestral",
     "consistency",
     "ddim",
@@ -46,6 +46,7 @@ const LIBRARY: [&str; 14] = [
     "dpmpp_2m",
     "dpmpp_2m_sde",
     "dpmpp_2s",
+    "dpmpp_3m_sde",
     "edm",
     "euler",
     "euler_ancestral",
@@ -53,6 +54,18 @@ const LIBRARY: [&str; 14] = [
     "lms",
     "unipc",
 ];
+
+/// Functions of the prelude that hold step rules: they are mutated with the samplers that name them.
+const SHARED: [&str; 4] = ["hold", "fresh", "adams", "adams_noise"];
+
+/// A sampler with what it names of these, as functions of its own.
+fn with_shared(text: &str) -> String {
+    let prelude = std::fs::read_to_string(root().join("samples/prelude.samp")).unwrap();
+    let block = |name: &str| prelude.split("\n\n").find(|block| block.contains(&format!("\nfn {name}("))).unwrap();
+    let named = SHARED.into_iter().filter(|name| text.contains(&format!("{name}(")));
+    let weights = text.contains("adams").then_some("exponential_weights");
+    named.chain(weights).fold(text.to_owned(), |text, name| format!("{text}\n{}\n", block(name)))
+}
 
 /// What `check` says of a text.
 struct Verdict {
@@ -162,13 +175,16 @@ impl Reason {
 struct Outcome {
     name: String,
     folder: &'static str,
+    /// How long its file is; what stands behind is of the prelude.
+    lines: usize,
     /// Of each that is refused or warned about: the change, and the first code.
     killed: Vec<(Change, Code)>,
     survivors: Vec<Survivor>,
 }
 
 fn outcome(folder: &'static str, name: &str, text: &str) -> Outcome {
-    let mut outcome = Outcome { name: name.to_owned(), folder, killed: Vec::new(), survivors: Vec::new() };
+    let lines = std::fs::read_to_string(root().join(folder).join(name).with_extension("samp")).unwrap().lines().count();
+    let mut outcome = Outcome { name: name.to_owned(), folder, lines, killed: Vec::new(), survivors: Vec::new() };
     for mutant in mutate::mutants(text) {
         let Verdict { codes, facts } = check(&mutant.text);
         let first = codes.iter().find(|code| code.severity() == Severity::Error).or(codes.first());
@@ -190,7 +206,7 @@ fn all() -> Vec<Outcome> {
     let right = files("compiler/tests/proofs/right");
     let work: Vec<(&'static str, String, String)> = library
         .into_iter()
-        .map(|(name, text)| ("samples/samplers", name, text))
+        .map(|(name, text)| ("samples/samplers", name, with_shared(&text)))
         .chain(right.into_iter().map(|(name, text)| ("compiler/tests/proofs/right", name, text)))
         .collect();
     let next = AtomicUsize::new(0);
@@ -259,7 +275,11 @@ fn page(outcomes: &[Outcome]) -> String {
             }
             writeln!(page, "{}:\n", capital(reason.words())).unwrap();
             for Survivor { mutant, .. } in of {
-                writeln!(page, "- line {}: `{}` for `{}`", mutant.line, flat(&mutant.to), flat(&mutant.from)).unwrap();
+                let place = match mutant.line {
+                    line if line <= one.lines => format!("line {line}"),
+                    _ => "of the prelude".to_owned(),
+                };
+                writeln!(page, "- {place}: `{}` for `{}`", flat(&mutant.to), flat(&mutant.from)).unwrap();
             }
             page.push('\n');
         }

@@ -8,8 +8,11 @@
 use std::path::{Path, PathBuf};
 
 use samp_compiler::check::Checker;
+use samp_compiler::compile::{Request, compile};
+use samp_compiler::hir::Slot;
 use samp_compiler::library::Library;
-use samp_compiler::prove::{Moments, Report, Signature, prove};
+use samp_compiler::machine::RunConfig;
+use samp_compiler::prove::{Moments, Report, Signature, law, prove};
 use samp_lang::diag::{Code, Diagnostic, render};
 
 fn folder(name: &str) -> PathBuf {
@@ -131,6 +134,27 @@ fn the_wrong_sign_in_a_third_order_sde_solver_diverges() {
     let moments = moments(&reports).unwrap();
     for ((_, error, _), known) in moments.rough.errors.iter().zip([0.027, 0.052, 0.147, 0.364, 0.735, 1.26]) {
         assert!((error - known).abs() < 0.006, "{error} is {known}");
+    }
+}
+
+/// Langevin steps that are not adjusted lead to V with V = V (1 - 2 r^2 P / V)^2 + 4 r^2 P^2 / V, where P is the variance
+/// of the level: V = P (1 + r^2), on every schedule and whatever the base left.
+#[test]
+fn langevin_steps_lead_to_the_variance_of_their_fixed_point() {
+    for (schedule, snr) in [("vp", 0.6), ("ve", 0.55), ("flow", 0.58)] {
+        let slots = [
+            (Slot::Sampler, format!("predictor_corrector(snr = {snr}, sweeps = 10)")),
+            (Slot::Schedule, schedule.to_owned()),
+            (Slot::Grid, "even.samp".to_owned()),
+            (Slot::Model, "x0".to_owned()),
+            (Slot::Steps, "3".to_owned()),
+        ];
+        let even = |_: &str| Ok("grid even = [level(lambda = l) for l in linspace(-2, 2, n + 1)]\n".to_owned());
+        let compiled = compile(&Request { slots: slots.into(), ..Request::default() }, &even).unwrap();
+        let found = law(&compiled, &RunConfig::default(), (0.7, 0.5)).unwrap().unwrap();
+        let ratio = (found.std.0 / found.std.1).powi(2);
+        assert!((ratio - (1.0 + snr * snr)).abs() < 1e-9, "{schedule}: {ratio}");
+        assert!((found.mean.0 - found.mean.1).abs() < 1e-6, "{schedule}: {:?}", found.mean);
     }
 }
 

@@ -9,16 +9,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
-use samp_compiler::backend::compile_all;
 use samp_compiler::compile::Failure;
-use samp_compiler::ir::kernel::KernelKey;
 use samp_compiler::ir::plan::{LevelRow, Plan};
 use samp_compiler::plan::adaptive::{Adaptive, ESTIMATE, Try, kept_name};
 use samp_lang::diag::Diagnostic;
 
 use crate::denoiser::Denoiser;
-use crate::device::DeviceKernel;
 use crate::error::Error;
+use crate::kernels::Kernels;
 use crate::pipeline::Compiled;
 use crate::run::{Asked, Follow, RunOptions, Step, Stop};
 use crate::start::Start;
@@ -30,7 +28,7 @@ pub(crate) struct AdaptiveRun<'p, D> {
     options: RunOptions,
     seed: u64,
     parts: Vec<Part<'p>>,
-    kernels: HashMap<KernelKey, Arc<DeviceKernel>>,
+    kernels: Kernels,
     emitted: Vec<(Arc<str>, Tensor)>,
     steps: usize,
 }
@@ -66,7 +64,6 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
         let batch = start.x.dim(0)?;
         let per_sample = compiled.way()?.is_some_and(|way| way.pace().per_sample);
         let rows = if per_sample { (0..batch).map(|row| (row, 1)).collect() } else { vec![(0, batch)] };
-        let known = compiled.kernels.iter().map(|kernel| (kernel.artifact().kernel().key(), kernel.clone())).collect();
         let seed = start.seed;
         let mut run = AdaptiveRun {
             compiled,
@@ -74,7 +71,7 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
             options,
             seed,
             parts: Vec::new(),
-            kernels: known,
+            kernels: Kernels::of(compiled),
             emitted: Vec::new(),
             steps: 0,
         };
@@ -165,7 +162,7 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
         rows: (usize, usize),
         before: usize,
     ) -> Result<Attempt, Error> {
-        let kernels = self.compile(&plan)?;
+        let kernels = self.kernels.compile(&plan)?;
         let compiled = self.compiled.step(plan, kernels);
         let narrow = |tensor: &Tensor| tensor.narrow(0, rows.0, rows.1)?.contiguous();
         let mut inputs = HashMap::new();
@@ -243,17 +240,6 @@ impl<'p, D: Denoiser> AdaptiveRun<'p, D> {
             }
         }
         Ok(answered)
-    }
-
-    /// Kernels are compiled once, however often they are met.
-    fn compile(&mut self, plan: &Plan) -> Result<Vec<Arc<DeviceKernel>>, Error> {
-        let (engine, dtype) = (self.compiled.engine, self.compiled.dtype);
-        let known = &self.kernels;
-        let new: Vec<_> = plan.kernels.values().filter(|kernel| !known.contains_key(&kernel.key())).cloned().collect();
-        for (kernel, artifact) in new.iter().zip(compile_all(&new, engine, dtype)?) {
-            self.kernels.insert(kernel.key(), Arc::new(DeviceKernel::from(artifact)));
-        }
-        Ok(plan.kernels.values().filter_map(|kernel| self.kernels.get(&kernel.key()).cloned()).collect())
     }
 
     /// The noisiest level that a part is at.

@@ -86,6 +86,14 @@ pub enum Error {
         /// How many rows there are.
         given: usize,
     },
+    /// No grid can be learned from such a pipeline, or for it.
+    #[error("the {who} {why}: a grid is learned from a path without noise, on levels that fall")]
+    Unteachable {
+        /// The teacher or the student.
+        who: &'static str,
+        /// What it does.
+        why: &'static str,
+    },
     /// A bug of ours: a plan that is no step.
     #[error("internal error: the plan of a step makes none")]
     NotAdaptive,

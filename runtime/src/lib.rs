@@ -31,6 +31,8 @@ pub mod bench;
 mod denoiser;
 pub mod device;
 mod error;
+mod kernels;
+pub mod learn;
 pub mod models;
 pub mod networks;
 mod pipeline;

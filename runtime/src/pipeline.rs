@@ -186,9 +186,8 @@ impl Pipeline {
     /// # Errors
     /// [`Error::Program`] with every diagnostic if a file, name, option or grid is wrong.
     pub fn compile(&self) -> Result<Compiled, Error> {
-        let loader = |path: &str| self.load(path);
-        let compiled = compile::compile(&self.request, &loader)?;
-        let network_dtype = self.network_dtype.unwrap_or(self.dtype.into());
+        let compiled = self.assemble()?;
+        let network_dtype = self.stored();
         let cast = network_dtype != Stored::from(self.dtype);
         let known = compiled.program.hosts();
         for (name, of_tensors) in self.config.hosts.names() {
@@ -225,6 +224,21 @@ impl Pipeline {
             warnings,
             sources: compiled.sources,
         })
+    }
+
+    fn stored(&self) -> Stored {
+        self.network_dtype.unwrap_or(self.dtype.into())
+    }
+
+    /// The program, without a plan.
+    pub(crate) fn assemble(&self) -> Result<compile::Compiled, Error> {
+        Ok(compile::compile(&self.request, &|path| self.load(path))?)
+    }
+
+    /// What it is planned with at these levels.
+    pub(crate) fn config_at(&self, levels: GivenLevels) -> RunConfig {
+        let cast = self.stored() != Stored::from(self.dtype);
+        RunConfig { cast, levels: Some(levels), ..self.config.clone() }
     }
 
     fn load(&self, path: &str) -> Result<String, String> {

@@ -40,6 +40,10 @@ impl Page<'_> {
         }
         say(&mut page, format_args!("- File: [{file}](../../{file})"));
         say(&mut page, format_args!("\n## The rule\n\n```samp\n{}\n```", rule.join("\n").trim()));
+        let shared = of_the_prelude(&rule.join("\n"));
+        if !shared.is_empty() {
+            say(&mut page, format_args!("\nOf the [prelude](../../samples/prelude.samp):\n\n```samp\n{shared}\n```"));
+        }
         page += "\n## As proved\n\n";
         page += &self.table(false);
         page += "\n## Cost of a step\n\n";
@@ -73,6 +77,38 @@ impl Page<'_> {
         }
         table
     }
+}
+
+/// What a rule takes from the prelude, directly or by way of another function of it, in the order of the prelude.
+fn of_the_prelude(rule: &str) -> String {
+    let prelude = read("samples/prelude.samp");
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let declared = |line: &str| ["fn ", "const "].iter().find_map(|word| Some(line.strip_prefix(word)?.to_owned()));
+    // Of functions without a blank line between them each is a line.
+    let whole = prelude.split("\n\n").flat_map(|block| match block.matches("\nfn ").count() {
+        0 | 1 => vec![block.trim()],
+        _ => block.lines().collect(),
+    });
+    let items: Vec<(String, &str)> = whole
+        .filter_map(|block| {
+            let name = block.lines().find_map(declared)?;
+            Some((name.chars().take_while(|c| is_name(*c)).collect(), block))
+        })
+        .collect();
+    let mut wanted: BTreeSet<&str> = BTreeSet::new();
+    let mut texts = vec![rule];
+    while let Some(text) = texts.pop() {
+        let words: BTreeSet<&str> = text.split(|c| !is_name(c)).collect();
+        let own = |name: &str| rule.contains(&format!("fn {name}(")) || rule.contains(&format!("let {name} "));
+        for (name, block) in items.iter().filter(|(name, _)| words.contains(name.as_str()) && !own(name)) {
+            if wanted.insert(name) {
+                texts.push(block);
+            }
+        }
+    }
+    let texts: Vec<&str> =
+        items.iter().filter(|(name, _)| wanted.contains(name.as_str())).map(|(_, text)| *text).collect();
+    texts.join("\n\n")
 }
 
 fn say(page: &mut String, text: std::fmt::Arguments<'_>) {

@@ -57,6 +57,9 @@ pub struct Measured {
     pub errors: Vec<(usize, f64, f64)>,
     /// Why more was not measured.
     pub stopped: Option<String>,
+    /// The variance that the result should have.
+    #[serde(skip)]
+    goal: f64,
     #[serde(skip)]
     work: u64,
 }
@@ -68,6 +71,13 @@ impl Measured {
             (Some(variance), Some(mean)) => Some(variance.min(mean)),
             (variance, mean) => variance.or(mean),
         }
+    }
+
+    /// Where more steps do not bring the variance nearer: its error at the most steps, as a share of what it
+    /// should be. The error of a rule that keeps one may cross zero on the way there, so its slope says nothing.
+    pub fn kept(&self) -> Option<f64> {
+        let (_, last, _) = self.errors.last()?;
+        self.variance.filter(|order| *order < SLACK).map(|_| last / self.goal)
     }
 }
 
@@ -111,6 +121,7 @@ fn levels(mesh: Mesh, family: Family, steps: usize) -> Vec<Arc<Level<f64>>> {
 struct Point {
     variance: f64,
     mean: f64,
+    goal: f64,
     random: bool,
     work: u64,
 }
@@ -134,7 +145,8 @@ fn point(
     }
     let random = form.noise.iter().skip(1).any(|c| *c != 0.0);
     let mean = form.data * MEAN + form.constant - end.alpha * MEAN;
-    Ok(Point { variance: form.variance() - marginal(&end, SPREAD), mean, random, work: ran.work })
+    let goal = marginal(&end, SPREAD);
+    Ok(Point { variance: form.variance() - goal, mean, goal, random, work: ran.work })
 }
 
 /// The slope of the last two errors; none if they are rounding.
@@ -149,7 +161,7 @@ fn slope(errors: &[f64]) -> Option<f64> {
 fn measure(forms: &Forms<'_, '_>, subject: Subject<'_>, options: &FormOptions, plan: Plan) -> Option<Measured> {
     let Plan { mesh, claim, first, most_work } = plan;
     let family = subject.families().first().copied().unwrap_or(Family::Vp);
-    let mut measured = Measured { variance: None, mean: None, errors: Vec::new(), stopped: None, work: 0 };
+    let mut measured = Measured { variance: None, mean: None, errors: Vec::new(), stopped: None, goal: 1.0, work: 0 };
     let mut steps = first;
     while steps <= MOST_STEPS {
         match point(forms, subject, options, levels(mesh, family, steps)) {
@@ -157,6 +169,7 @@ fn measure(forms: &Forms<'_, '_>, subject: Subject<'_>, options: &FormOptions, p
             Ok(point) => {
                 measured.errors.push((steps, point.variance, point.mean));
                 measured.work += point.work;
+                measured.goal = point.goal;
                 let column = |of: fn(&(usize, f64, f64)) -> f64| measured.errors.iter().map(of).collect::<Vec<f64>>();
                 (measured.variance, measured.mean) = (slope(&column(|row| row.1)), slope(&column(|row| row.2)));
                 let enough =
