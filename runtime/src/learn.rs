@@ -148,8 +148,8 @@ impl Costs {
 fn plain(compiled: &Compiled, who: &'static str) -> Result<(), Error> {
     let why = match compiled {
         one if one.is_adaptive() => "finds its own steps",
-        one if one.cost().draws > 0 => "draws noise",
         one if !one.inputs().is_empty() => "asks for tensors",
+        one if one.cost().draws > 0 => "draws noise",
         _ => return Ok(()),
     };
     Err(Error::Unteachable { who, why })

@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use samp_runtime::analytic::Analytic;
 use samp_runtime::learn::{Costs, Teacher};
+use samp_runtime::networks::Network;
 use samp_runtime::{Dtype, Error, Pipeline, Start};
 
 const SHAPE: (usize, usize) = (2, 5);
@@ -116,4 +117,25 @@ fn what_has_no_path_of_its_own_is_refused() {
     let adaptive = teacher("vp").costs(&pipeline("vp", "ancestral"), &mut LAW.clone());
     assert!(matches!(adaptive, Err(Error::Unteachable { who: "student", why: "draws noise" })));
     assert_eq!(Costs::new(Vec::new()).best(1, 1.0), None);
+}
+
+/// On other samples than those that it was found on, the shipped network's grid ends nearer to a long run than others.
+#[test]
+fn the_grid_of_the_shipped_network_is_better_than_others() {
+    let network = Network::load("digits", None, &Device::Cpu).expect("it ships");
+    let mut network = network.with_classes((0..10).collect());
+    let digits = Pipeline::named("digits").size(28, 28);
+    let start = Start::noise(&Device::Cpu, (5, 1, 28, 28), 1).expect("a start");
+    let teacher = Teacher::walk(&digits.clone().steps(40), start, &mut network).expect("it walks");
+    for steps in [5, 8] {
+        let mut ends = |grid: &str| {
+            let student = digits.clone().grid(grid).steps(steps);
+            teacher.distance(&student, &mut network).expect("it runs")
+        };
+        let found = ends("gits(of = digits)");
+        for other in ["uniform_open", "karras", "exponential"] {
+            let other_ends = ends(other);
+            assert!(found < other_ends, "{steps} steps: {found}, and {other_ends} on {other}");
+        }
+    }
 }
