@@ -107,15 +107,15 @@ impl Teacher {
 pub struct Costs(Vec<Vec<f64>>);
 
 impl Costs {
-    /// Costs by the levels that a step leads from and to, the same number of both; only those are read that lead onward.
+    /// Costs by the levels that a step leads from and to; only those are read that lead onward.
     pub fn new(costs: Vec<Vec<f64>>) -> Costs {
-        assert!(costs.iter().all(|row| row.len() == costs.len()), "as many columns as rows");
         Costs(costs)
     }
 
-    /// What the step between two levels costs; infinite where it does not lead onward.
+    /// What the step between two levels costs; infinite where it does not lead onward, or is not known.
     pub fn of(&self, from: usize, to: usize) -> f64 {
-        if from < to { self.0[from][to] } else { f64::INFINITY }
+        let known = self.0.get(from).filter(|_| from < to).and_then(|row| row.get(to));
+        known.copied().unwrap_or(f64::INFINITY)
     }
 
     /// The levels of the best grid from the first to the last in so many steps, and what it costs, where step `m` from 0
@@ -131,7 +131,7 @@ impl Costs {
         ways[0][last] = (0.0, last);
         for k in 1..=steps {
             let way = |from: usize| {
-                let onward = (from + 1..=last).map(|to| (self.0[from][to] + growth * ways[k - 1][to].0, to));
+                let onward = (from + 1..=last).map(|to| (self.of(from, to) + growth * ways[k - 1][to].0, to));
                 onward.fold((f64::INFINITY, last), |best, next| if next.0 < best.0 { next } else { best })
             };
             ways.push((0..=last).map(way).collect());
