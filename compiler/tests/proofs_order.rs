@@ -233,6 +233,19 @@ fn a_rule_that_grows_does_not_converge() {
     assert!(found.len() == 1 && found[0].message.contains("runs do not converge"), "{found:?}");
 }
 
+/// Where steps are short, nothing is left of the exponential in f64, and 0 / 0 is no number.
+#[test]
+fn a_rule_without_numbers_on_short_steps_is_refused() {
+    let text = "use std.samplers.{dpmpp_2m}\n\nsampler lost {\n    order 2\n
+    step x: sample@s -> sample@t {
+        let y = dpmpp_2m(x, t)\n        let h = lambda(t) - lambda(s)
+        if t == clean or not (h in (0, 3)) {\n            return y\n        }
+        let rest = expm1(h) - sum(h^k / factorial(k) for k in 1..=7)
+        let z: sample@t = rest / rest * y\n        return z\n    }\n}\n";
+    let (_, found) = of_text(text);
+    assert!(found.len() == 1 && found[0].message.contains("end in no number on smooth grids"), "{found:?}");
+}
+
 fn of_text(text: &str) -> (OrderFacts, Vec<Diagnostic>) {
     let loader = |_: &str| Err("no files are read here".to_owned());
     let mut checker = Checker::new(Library::new(&loader));

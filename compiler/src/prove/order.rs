@@ -196,10 +196,18 @@ fn diverges(hir: &Hir, id: ItemId, claimed: &Claimed<'_>, run: AsRun) -> Option<
     let (slope, mesh) =
         meshes.into_iter().find_map(|(slope, mesh)| Some((slope?, mesh)).filter(|(slope, _)| *slope < LEAST_SLOPE))?;
     let order = claimed.order;
-    let message = format!(
-        "order {order} is claimed, and runs do not converge: their error falls at order {slope:.2} on {mesh} grids"
-    );
-    let help = "what is carried from step to step grows, or the grid decides of its size: see the weights of the past, which must sum to 1";
+    let (how, help) = if slope <= -runs::STEEPEST {
+        (
+            format!("runs of short steps end in no number on {mesh} grids"),
+            "short steps make zero of a difference that is divided by: write it with `expm1` or `phi`, or as a case",
+        )
+    } else {
+        (
+            format!("runs do not converge: their error falls at order {slope:.2} on {mesh} grids"),
+            "what is carried from step to step grows, or the grid decides of its size: see the weights of the past, which must sum to 1",
+        )
+    };
+    let message = format!("order {order} is claimed, and {how}");
     Some(Diagnostic::new(Code::E0421, place(hir, id, claimed.line), message).label("claimed here").help(help))
 }
 

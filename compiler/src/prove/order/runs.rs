@@ -44,7 +44,7 @@ const CLEAN: f64 = 2.5;
 const MAX_WORK: u64 = 80_000;
 
 /// Slopes beyond this are of errors that vanish or grow beyond all numbers.
-const STEEPEST: f64 = 99.0;
+pub(super) const STEEPEST: f64 = 99.0;
 
 /// Below this an error is rounding.
 const FLOOR: f64 = 3e-13;
