@@ -127,7 +127,7 @@ fn what_is_wrong_is_said_and_nothing_written() {
         (&["error", "inpaint"], 1, "asks for the input `known`"),
         (&["error", "cfgpp"], 1, "branch `uncond`"),
         (&["error", "rk", "--calls", "5"], 1, "takes no 4 steps in 5 calls"),
-        (&["error", "euler", "--calls", "0"], 2, "0 is not in 1..=512"),
+        (&["error", "euler", "--calls", "0"], 2, "0 is not in 1..=4096"),
         (&["error", "euler", "-o", "plot.jpg"], 2, "write `.svg` or `.png`"),
         (&["error", "euler", "-o", "none/plot.svg"], 1, "there is no folder"),
         (&[&["error"], &many[..]].concat(), 2, "13 lines are too many"),
