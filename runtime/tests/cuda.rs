@@ -38,12 +38,13 @@ fn on_the_host(x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
 
 /// The last sample of a run from noise.
 fn run(compiled: &Compiled, device: &Device) -> Result<Vec<f64>, samp_runtime::Error> {
+    let dtype = if compiled.dtype() == Dtype::F64 { DType::F64 } else { DType::F32 };
     // Scaled to the first level on the CPU, like the answers.
-    let start = Start::noise_from(&Device::Cpu, SHAPE, 5, 2, DType::F32)?;
+    let start = Start::noise_from(&Device::Cpu, SHAPE, 5, 2, dtype)?;
     let first = start.first(compiled.levels()[0].sigma)?.to_device(device)?;
     let mut options = RunOptions::default();
     for input in compiled.inputs() {
-        options.inputs.insert(input.name.to_string(), Tensor::ones(SHAPE, DType::F32, device)?);
+        options.inputs.insert(input.name.to_string(), Tensor::ones(SHAPE, dtype, device)?);
     }
     Ok(numbers(&compiled.start(Start::sample(first, 5), on_the_host, options)?.finish()?.to_device(&Device::Cpu)?))
 }
@@ -83,6 +84,27 @@ fn guidance_that_measures_draws_what_the_cpu_draws() {
             let off = far(&run(&compiled, &CUDA).unwrap(), &run(&compiled, &Device::Cpu).unwrap());
             assert!(off <= REDUCED, "{sampler}, {guidance}: {off:e}");
         }
+    }
+}
+
+/// The size of an error is read by the host, and decides on the next step.
+#[test]
+fn samplers_that_find_their_steps_find_the_cpu_s() {
+    for sampler in ["dpm_adaptive", "rk_adaptive(tab = bogacki_shampine)"] {
+        let compiled = pipeline(sampler, "plain").grid("ends").compile().unwrap();
+        assert!(compiled.is_adaptive());
+        let off = far(&run(&compiled, &CUDA).unwrap(), &run(&compiled, &Device::Cpu).unwrap());
+        assert!(off <= 1e-4, "{sampler}: {off:e}");
+    }
+}
+
+/// f64 has no device code of ours: candle's operations are taken, one by one.
+#[test]
+fn numbers_in_f64_take_candle_s_operations() {
+    for sampler in ["euler", "dpmpp_2m_sde"] {
+        let compiled = pipeline(sampler, "cfg(scale = 2.5)").dtype(Dtype::F64).compile().unwrap();
+        let off = far(&run(&compiled, &CUDA).unwrap(), &run(&compiled, &Device::Cpu).unwrap());
+        assert!(off <= 1e-12, "{sampler}: {off:e}");
     }
 }
 
