@@ -8,12 +8,16 @@ Every kernel of every sampler, around networks in f32, f16 and bf16, and what fi
 capabilities 8.0 and 9.0. Fails if a text does not compile, if a kernel spills or uses local memory, or if one of
 FOLDER/wide reads or writes a buffer in less than 16 bytes at a time, apart from as many numbers per sample or block as
 the text's first line says. Without --libnvrtc, NVRTC 13.0 is installed from its wheel into a folder of the system's
-temporary one: later versions write PTX that a driver for CUDA 13.0 refuses.
+temporary one: later versions write PTX that a driver for CUDA 13.0 refuses. There, too, is kept what was found of a
+text, so that it is compiled once.
 """
 
 import argparse
 import ctypes
 import glob
+import hashlib
+import json
+import multiprocessing
 import os
 import re
 import subprocess
@@ -21,7 +25,8 @@ import sys
 import tempfile
 import time
 
-WHEEL = "nvidia-cuda-nvrtc==13.0.88"
+VERSION = "13.0.88"
+KEPT = os.path.join(tempfile.gettempdir(), f"sampc-nvrtc-{VERSION}")
 ARCHITECTURES = ["80", "90"]
 # That of `backend::cube::CUDA_OPTIONS`.
 OPTIONS = ["--fmad=false"]
@@ -29,10 +34,10 @@ OPTIONS = ["--fmad=false"]
 
 def installed():
     """The path of NVRTC, installed if need be."""
-    folder = os.path.join(tempfile.gettempdir(), "sampc-nvrtc-13.0.88")
-    pattern = os.path.join(folder, "nvidia", "cu13", "lib", "libnvrtc.so.*[0-9]")
+    pattern = os.path.join(KEPT, "nvidia", "cu13", "lib", "libnvrtc.so.*[0-9]")
     if not glob.glob(pattern):
-        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", folder, WHEEL], check=True)
+        wheel = f"nvidia-cuda-nvrtc=={VERSION}"
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", KEPT, wheel], check=True)
     return glob.glob(pattern)[0]
 
 
@@ -45,25 +50,24 @@ class Nvrtc:
             ctypes.CDLL(builtins, mode=ctypes.RTLD_GLOBAL)
         self.lib = ctypes.CDLL(path)
 
-    def compile(self, source, arch, *wanted):
-        """The log and the wanted outputs ("PTX", "CUBIN") of a text; exits if it does not compile."""
+    def compile(self, source, arch):
+        """Whether a text compiles, the log, and its PTX."""
         program = ctypes.c_void_p()
         check(self.lib.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None))
-        options = [option.encode() for option in [f"--gpu-architecture={arch}", "--ptxas-options=-v", *OPTIONS]]
+        # For a device, not an architecture: the PTX is the same, and it is compiled to the end.
+        options = [option.encode() for option in [f"--gpu-architecture=sm_{arch}", "--ptxas-options=-v", *OPTIONS]]
         code = self.lib.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
-        log = self.get(program, "ProgramLog").decode(errors="replace").strip("\0\n")
-        if code != 0:
-            sys.exit(f"{arch}: {log}\n{source}")
-        outputs = [self.get(program, name) for name in wanted]
+        log = self.get(program, "ProgramLog")
+        ptx = self.get(program, "PTX") if code == 0 else ""
         self.lib.nvrtcDestroyProgram(ctypes.byref(program))
-        return [log, *outputs]
+        return code == 0, log, ptx
 
     def get(self, program, name):
         size = ctypes.c_size_t()
         check(getattr(self.lib, f"nvrtcGet{name}Size")(program, ctypes.byref(size)))
         buffer = ctypes.create_string_buffer(size.value)
         check(getattr(self.lib, f"nvrtcGet{name}")(program, buffer))
-        return buffer.raw
+        return buffer.raw.decode(errors="replace").strip("\0\n")
 
 
 def check(code):
@@ -71,16 +75,42 @@ def check(code):
         sys.exit(f"NVRTC answers {code}")
 
 
-def texts(folder):
-    """Every text by its path."""
-    return {path: open(path).read() for path in sorted(glob.glob(os.path.join(folder, "*", "*.cu")))}
-
-
-def narrow_accesses(ptx):
-    """Reads and writes of buffers that move less than 16 bytes."""
-    accesses = re.findall(r"\b(?:ld|st)\.global(?:\.nc)?\S*", ptx)
+def found(nvrtc, text, arch):
+    """What NVRTC makes of a text."""
+    compiles, log, ptx = nvrtc.compile(text, arch)
     wide = re.compile(r"\.v4\.[bfus]32$|\.v2\.[bfus]64$")
-    return len(accesses), [access for access in accesses if not wide.search(access)]
+    accesses = re.findall(r"\b(?:ld|st)\.global(?:\.nc)?\S*", ptx)
+    numbers = lambda pattern: [int(number) for number in re.findall(pattern, log)]
+    return {
+        "compiles": compiles,
+        "log": log,
+        "registers": max(numbers(r"Used (\d+) registers"), default=0),
+        "lost": sum(numbers(r"(\d+) bytes (?:stack frame|spill stores|spill loads)")),
+        "accesses": len(accesses),
+        "narrow": sum(not wide.search(access) for access in accesses),
+    }
+
+
+def start(path):
+    """What a process of the pool needs."""
+    global nvrtc
+    nvrtc = Nvrtc(path)
+
+
+def work(job):
+    key, text, arch = job
+    return key, found(nvrtc, text, arch)
+
+
+def key_of(text, arch):
+    return hashlib.sha256("\0".join([VERSION, arch, *OPTIONS, text]).encode()).hexdigest()
+
+
+def is_right(name, text, facts):
+    """Whether a text is as it should be: the first line tells how many accesses may be of single numbers."""
+    n_single = int(re.match(r"// single: (\d+)", text)[1])
+    is_wide = f"{os.sep}wide{os.sep}" not in name or (facts["narrow"] <= n_single < facts["accesses"])
+    return facts["compiles"] and facts["registers"] > 0 and facts["lost"] == 0 and is_wide
 
 
 def main():
@@ -88,33 +118,33 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--libnvrtc")
     args = parser.parse_args()
-    kernels = texts(args.folder)
-    if not kernels:
+    texts = {path: open(path).read() for path in sorted(glob.glob(os.path.join(args.folder, "*", "*.cu")))}
+    if not texts:
         sys.exit(f"no text in {args.folder}")
-    nvrtc = Nvrtc(args.libnvrtc or installed())
-    failed = []
+    kept = os.path.join(KEPT, "found.json")
+    known = json.load(open(kept)) if os.path.exists(kept) else {}
+    jobs = {key_of(text, arch): (text, arch) for text in texts.values() for arch in ARCHITECTURES}
+    jobs = [(key, *job) for key, job in jobs.items() if key not in known]
+    begun = time.time()
+    with multiprocessing.Pool(initializer=start, initargs=(args.libnvrtc or installed(),)) as pool:
+        known.update(pool.imap_unordered(work, jobs, chunksize=8))
+    os.makedirs(KEPT, exist_ok=True)
+    with open(kept + ".new", "w") as file:
+        json.dump(known, file)
+    os.replace(kept + ".new", kept)
+    print(f"{len(jobs)} compilations in {time.time() - begun:.0f} s, the others are known")
+    failed = 0
     for arch in ARCHITECTURES:
-        registers, accesses, start = 0, 0, time.time()
-        for name, text in kernels.items():
-            _, ptx = nvrtc.compile(text, f"compute_{arch}", "PTX")
-            log, _ = nvrtc.compile(text, f"sm_{arch}", "CUBIN")
-            used = [int(number) for number in re.findall(r"Used (\d+) registers", log)]
-            lost = [int(number) for number in re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", log)]
-            n_accesses, narrow = narrow_accesses(ptx.decode(errors="replace"))
-            n_single = int(re.match(r"// single: (\d+)", text)[1])
-            n_accesses, narrow = n_accesses - n_single, narrow[n_single:]
-            if f"{os.sep}wide{os.sep}" not in name:
-                n_accesses, narrow = 1, []
-            else:
-                accesses += n_accesses
-            if not used or any(lost) or narrow or n_accesses == 0:
-                failed.append(f"{name} sm_{arch}: {narrow or log}")
-            registers = max([registers, *used])
-        seconds = time.time() - start
-        print(f"sm_{arch}: {len(kernels)} kernels, {accesses} accesses of 16 bytes, "
-              f"at most {registers} registers, {seconds / len(kernels) / 2 * 1000:.0f} ms a compilation")
+        facts = {name: known[key_of(text, arch)] for name, text in texts.items()}
+        for name, facts_of in facts.items():
+            if not is_right(name, texts[name], facts_of):
+                failed += 1
+                print(f"{name} sm_{arch}: {facts_of['narrow']} narrow accesses of {facts_of['accesses']}\n{facts_of['log']}")
+        wide = sum(of["accesses"] - of["narrow"] for name, of in facts.items() if f"{os.sep}wide{os.sep}" in name)
+        print(f"sm_{arch}: {len(facts)} kernels, {wide} accesses of 16 bytes in those of vectors, "
+              f"at most {max(of['registers'] for of in facts.values())} registers")
     if failed:
-        sys.exit("\n".join(failed))
+        sys.exit(f"{failed} are not as they should be")
     print("no narrow access, no spill, no local memory")
 
 

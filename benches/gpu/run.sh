@@ -11,7 +11,7 @@ chmod +x samp-gpu
 wheels=$(python3 -c 'import glob, nvidia; print(":".join(glob.glob(list(nvidia.__path__)[0] + "/cu13/lib")))' 2>/dev/null || true)
 export LD_LIBRARY_PATH=${wheels:+$wheels:}${LD_LIBRARY_PATH:-}
 nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || true
-timeout 150 python3 torch_step.py > "$out/torch.json" || { echo "PyTorch is left out"; rm -f "$out/torch.json"; }
+timeout 150 python3 torch_step.py > "$out/torch.json" || echo "PyTorch did not come to its end"
 torch=()
 [ -s "$out/torch.json" ] && torch=(--torch "$out/torch.json")
 timeout 340 ./samp-gpu cuda --out "$out" "${torch[@]}"

@@ -9,7 +9,7 @@ use samp_compiler::backend::cube::layout::{Extent, ReduceLayout, Room, Slot as B
 use samp_compiler::backend::cube::of_plan;
 use samp_compiler::compile::{Request, compile};
 use samp_compiler::hir::Slot;
-use samp_compiler::library::std_planned_samplers;
+use samp_compiler::library::{Asks, std_samplers};
 use samp_compiler::machine::RunConfig;
 
 /// Whole vectors, and counts that allow none.
@@ -23,27 +23,30 @@ const MEASURING: [&str; 5] = ["apg", "cfg_norm", "cfg_rescale", "cfg_zero_star",
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("expected a folder")?;
-    for sampler in std_planned_samplers() {
-        for guidance in ["plain", "cfg(scale = 3)"] {
-            write(sampler, guidance, Path::new(&folder))?;
-        }
+    let (plain, guided) = ((Slot::Guidance, "plain"), (Slot::Guidance, "cfg(scale = 3)"));
+    let of = |asks, slots: &[(Slot, &'static str)]| -> Vec<Vec<(Slot, &'static str)>> {
+        std_samplers(asks).map(|sampler| [&[(Slot::Sampler, sampler)], slots].concat()).collect()
+    };
+    let mut cases = Vec::new();
+    for guidance in [plain, guided] {
+        cases.extend(of(Asks::Nothing, &[guidance]));
+        cases.extend(of(Asks::Ends, &[guidance, (Slot::Grid, "ends")]));
+        cases.push(vec![(Slot::Sampler, "rk(tab = dormand_prince)"), guidance]);
+        cases.push(vec![(Slot::Sampler, "rk_adaptive(tab = dormand_prince)"), guidance, (Slot::Grid, "ends")]);
     }
-    for guidance in MEASURING {
-        write("dpmpp_2m", guidance, Path::new(&folder))?;
+    cases.extend(of(Asks::Branch, &[guided]));
+    cases.extend(of(Asks::View, &[guided, (Slot::Model, "learned_variance")]));
+    cases.extend(MEASURING.map(|guidance| vec![(Slot::Sampler, "dpmpp_2m"), (Slot::Guidance, guidance)]));
+    for case in cases {
+        write(&case, Path::new(&folder)).map_err(|error| format!("{case:?}: {error}"))?;
     }
     Ok(())
 }
 
-fn write(sampler: &str, guidance: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
-    let contents = [
-        (Slot::Schedule, "scaled_linear"),
-        (Slot::Grid, "karras"),
-        (Slot::Model, "eps"),
-        (Slot::Sampler, sampler),
-        (Slot::Steps, "4"),
-        (Slot::Guidance, guidance),
-    ];
-    let slots: Vec<(Slot, String)> = contents.iter().map(|(slot, value)| (*slot, (*value).to_owned())).collect();
+/// The texts of a pipeline that has these slots.
+fn write(case: &[(Slot, &str)], folder: &Path) -> Result<(), Box<dyn Error>> {
+    let usual = [(Slot::Schedule, "scaled_linear"), (Slot::Grid, "karras"), (Slot::Model, "eps"), (Slot::Steps, "4")];
+    let slots = usual.iter().chain(case).map(|(slot, value)| (*slot, (*value).to_owned())).collect();
     let loader = |_: &str| Err("there is no file".to_owned());
     let compiled = compile(&Request { pipeline: None, slots, sets: Vec::new() }, &loader).map_err(|e| e.to_string())?;
     let plan = compiled.plan(&RunConfig::default()).map_err(|e| e.to_string())?.plan;

@@ -384,16 +384,33 @@ pub fn std_names(sort: ItemSort) -> impl Iterator<Item = &'static str> {
         .filter_map(move |(path, _)| path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".samp"))
 }
 
-/// Samplers of the standard library that every pipeline can run: the grid gives their steps, and they name no branch of
-/// the guidance and read no further output of the model.
-pub fn std_planned_samplers() -> impl Iterator<Item = &'static str> {
-    let particular = |name: &&str| {
+/// What a sampler asks of a pipeline that is to run it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// Nothing: any pipeline can run it.
+    Nothing,
+    /// A grid that gives the two ends: it finds its own steps between them.
+    Ends,
+    /// A guidance that has the branch it names.
+    Branch,
+    /// A model with a further output.
+    View,
+}
+
+/// The samplers of the standard library that ask this.
+pub fn std_samplers(asks: Asks) -> impl Iterator<Item = &'static str> {
+    let asked = |name: &str| {
         let text = samp_std::text(&format!("samplers/{name}.samp")).unwrap_or_default();
-        let starts =
-            |line: &str| ["adaptive ", "branch ", "view "].iter().any(|word| line.trim_start().starts_with(word));
-        text.lines().any(starts)
+        let words = [("adaptive ", Asks::Ends), ("branch ", Asks::Branch), ("view ", Asks::View)];
+        let has = |word: &str| text.lines().any(|line| line.trim_start().starts_with(word));
+        words.into_iter().find(|(word, _)| has(word)).map_or(Asks::Nothing, |(_, asks)| asks)
     };
-    std_names(ItemSort::Sampler).filter(move |name| !particular(name))
+    std_names(ItemSort::Sampler).filter(move |name| asked(name) == asks)
+}
+
+/// The samplers of the standard library that every pipeline can run.
+pub fn std_planned_samplers() -> impl Iterator<Item = &'static str> {
+    std_samplers(Asks::Nothing)
 }
 
 /// The path of a file named in another one, with `.` and `..` taken out.

@@ -10,11 +10,11 @@ mod common;
 mod random;
 
 use candle_core::{DType, Device, Tensor};
-use common::{answer, numbers, pipeline, run, samplers};
+use common::{answer, distance, numbers, pipelines};
 use proptest::prelude::*;
 use samp_compiler::backend::{Artifact, Dtype, Engine, compile};
 use samp_compiler::ir::kernel::{Inst, Kernel};
-use samp_compiler::ir::op::Op;
+use samp_compiler::ir::op::{Op, Reduction};
 use samp_runtime::device::{Cells, DeviceError, TensorDraw, TensorLaunch, candle_ops, cpu};
 use samp_runtime::{On, RunOptions};
 
@@ -152,6 +152,66 @@ proptest! {
     }
 }
 
+/// What a kernel that only reduces makes of rows, in the order of its reductions.
+fn reduced(
+    reduce: impl Fn(&Artifact, &TensorLaunch<'_>, &[&Tensor]) -> Vec<Cells>,
+    hows: &[Reduction],
+    compute: Dtype,
+    rows: &Tensor,
+) -> Vec<f64> {
+    let mut kernel = Kernel::new("reducing");
+    let x = kernel.load(0);
+    for how in hows {
+        kernel.reduce(*how, x);
+    }
+    let artifact = compile(&kernel, Engine::Interp, compute).unwrap();
+    let launch = TensorLaunch { scalars: &[], draws: &[], cells: &[], seed: 0, first_sample: 0, threads: 1 };
+    let numbers = |cells: Cells| match cells {
+        Cells::Host(numbers) => numbers,
+        Cells::Tensor(tensor) => numbers(&tensor),
+    };
+    reduce(&artifact, &launch, &[rows]).into_iter().flat_map(numbers).collect()
+}
+
+/// Numbers of all sizes and signs, infinities, zeros, and many that are equal; seldom one that is none.
+fn any_number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        8 => any::<f32>().prop_filter("a number", |x| !x.is_nan()).prop_map(f64::from),
+        4 => -2.0..2.0f64,
+        4 => prop::sample::select(vec![0.0, -0.0, 1.0, -1.0, 1e-45, -1e-310, f64::INFINITY, f64::NEG_INFINITY]),
+        1 => any::<f64>().prop_filter("a number", |x| !x.is_nan()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Quantiles are found by exact steps, so they are the interpreter's; maxima are no less exact.
+    #[test]
+    fn quantiles_and_maxima_are_the_interpreter_s(
+        numbers in prop::collection::vec(any_number(), 0..600),
+        nan in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+        samples in 1usize..4,
+        shares in prop::array::uniform3(prop_oneof![0.0..=1.0f64, Just(0.0), Just(0.5), Just(1.0)]),
+        compute in prop::sample::select(vec![Dtype::F32, Dtype::F64]),
+    ) {
+        let mut numbers = numbers;
+        if let Some(nan) = nan.filter(|_| !numbers.is_empty()) {
+            *nan.get_mut(&mut numbers) = f64::NAN;
+        }
+        let elements = numbers.len().div_ceil(samples);
+        numbers.resize(samples * elements, 0.25);
+        let rows = Tensor::from_vec(numbers, (samples, elements), &Device::Cpu).unwrap();
+        let rows = if compute == Dtype::F32 { rows.to_dtype(DType::F32).unwrap() } else { rows };
+        let hows: Vec<Reduction> = shares.map(Reduction::Quantile).into_iter().chain([Reduction::Max]).collect();
+        let found = reduced(|a, l, x| candle_ops::launch(a, l, x, &[]).unwrap(), &hows, compute, &rows);
+        let expected =
+            reduced(|a, l, x| cpu::launch(a, l, x, &[]).unwrap().into_iter().map(Cells::Host).collect(), &hows, compute, &rows);
+        let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
+        prop_assert!(found.len() == 4 * samples && found.iter().zip(&expected).all(same), "{found:?}, not {expected:?}");
+    }
+}
+
 #[test]
 fn elementary_functions_are_within_their_budget() {
     for op in Op::ALL.iter().copied().filter(|op| !op.is_exact()) {
@@ -190,17 +250,12 @@ fn noise_is_the_cpu_s_to_the_bit() {
 
 #[test]
 fn every_sampler_draws_what_compiled_code_draws() {
-    for sampler in samplers() {
-        for guidance in ["plain", "cfg(scale = 2.5)"] {
-            for (dtype, bound) in [(Dtype::F32, 2e-5), (Dtype::F64, 1e-12)] {
-                let compiled = pipeline(sampler, guidance).dtype(dtype).compile().unwrap();
-                let expected = numbers(&run(&compiled, answer, RunOptions::default()));
-                let on = RunOptions { on: On::CandleOps, ..RunOptions::default() };
-                let found = numbers(&run(&compiled, answer, on));
-                let size = expected.iter().fold(1.0, |top: f64, x| top.max(x.abs()));
-                let off = found.iter().zip(&expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
-                assert!(off <= bound * size, "{sampler}, {guidance}, {dtype}: {off:e} of {size}");
-            }
+    for (name, pipeline) in pipelines() {
+        for (dtype, bound) in [(Dtype::F32, 2e-5), (Dtype::F64, 1e-12)] {
+            let compiled = pipeline.clone().dtype(dtype).compile().unwrap();
+            let on = RunOptions { on: On::CandleOps, ..RunOptions::default() };
+            let off = distance(&compiled, answer, on);
+            assert!(off <= bound, "{name}, {dtype}: {off:e}");
         }
     }
 }

@@ -7,7 +7,7 @@ mod common;
 use std::cell::Cell;
 
 use candle_core::{DType, Tensor};
-use common::{answer, numbers, pipeline, run, samplers};
+use common::{answer, numbers, pipeline, pipelines, run};
 use samp_runtime::{Call, Dtype, RunOptions, Stored};
 
 /// A state in one dtype around a network in another.
@@ -30,27 +30,25 @@ fn converted(x: &Tensor, dtype: DType) -> candle_core::Result<Tensor> {
 
 #[test]
 fn conversions_in_the_kernel_are_those_around_the_network() {
-    for sampler in samplers() {
-        for guidance in ["plain", "cfg(scale = 2.5)"] {
-            for (dtype, stored, candle) in PAIRS {
-                let pipeline = pipeline(sampler, guidance).dtype(dtype);
-                let inside = pipeline.clone().network_dtype(stored).compile().unwrap();
-                let around = pipeline.compile().unwrap();
-                let found = run(
-                    &inside,
-                    |x: &Tensor, call: &Call| {
-                        assert_eq!(x.dtype(), candle);
-                        answer(x, call)
-                    },
-                    RunOptions::default(),
-                );
-                let expected = run(
-                    &around,
-                    |x: &Tensor, call: &Call| answer(&converted(x, candle)?, call)?.to_dtype(x.dtype()),
-                    RunOptions::default(),
-                );
-                assert_eq!(numbers(&found), numbers(&expected), "{sampler}, {guidance}, {dtype} around {stored}");
-            }
+    for (name, pipeline) in pipelines() {
+        for (dtype, stored, candle) in PAIRS {
+            let pipeline = pipeline.clone().dtype(dtype);
+            let inside = pipeline.clone().network_dtype(stored).compile().unwrap();
+            let around = pipeline.compile().unwrap();
+            let found = run(
+                &inside,
+                |x: &Tensor, call: &Call| {
+                    assert_eq!(x.dtype(), candle);
+                    answer(x, call)
+                },
+                RunOptions::default(),
+            );
+            let expected = run(
+                &around,
+                |x: &Tensor, call: &Call| answer(&converted(x, candle)?, call)?.to_dtype(x.dtype()),
+                RunOptions::default(),
+            );
+            assert_eq!(numbers(&found), numbers(&expected), "{name}, {dtype} around {stored}");
         }
     }
 }

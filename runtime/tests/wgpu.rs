@@ -6,7 +6,7 @@
 mod common;
 
 use candle_core::{DType, Device, Tensor};
-use common::{answer, numbers, pipeline, run, samplers};
+use common::{answer, distance, farthest, numbers, pipeline, pipelines};
 use samp_compiler::backend::{Dtype, Engine, compile};
 use samp_compiler::ir::kernel::Kernel;
 use samp_compiler::ir::op::{Op, Reduction};
@@ -22,15 +22,9 @@ fn on_adapter() -> RunOptions {
 
 #[test]
 fn every_sampler_draws_what_the_cpu_draws() {
-    for sampler in samplers() {
-        for guidance in ["plain", "cfg(scale = 2.5)"] {
-            let compiled = pipeline(sampler, guidance).compile().unwrap();
-            let expected = numbers(&run(&compiled, answer, RunOptions::default()));
-            let found = numbers(&run(&compiled, answer, on_adapter()));
-            let size = expected.iter().fold(1.0, |top: f64, x| top.max(x.abs()));
-            let off = found.iter().zip(&expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
-            assert!(off <= BOUND * size, "{sampler}, {guidance}: {off:e} of {size}");
-        }
+    for (name, pipeline) in pipelines() {
+        let off = distance(&pipeline.compile().unwrap(), answer, on_adapter());
+        assert!(off <= BOUND, "{name}: {off:e}");
     }
 }
 
@@ -41,11 +35,8 @@ fn guidance_that_measures_draws_what_the_cpu_draws() {
         for guidance in ["apg", "cfg_norm", "cfg_rescale", "cfg_zero_star", "dynamic_threshold"] {
             let compiled = pipeline(sampler, guidance).compile().unwrap();
             assert!(compiled.plan().n_cells > 0, "{guidance}");
-            let expected = numbers(&run(&compiled, answer, RunOptions::default()));
-            let found = numbers(&run(&compiled, answer, on_adapter()));
-            let size = expected.iter().fold(1.0, |top: f64, x| top.max(x.abs()));
-            let off = found.iter().zip(&expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
-            assert!(off <= BOUND * size, "{sampler}, {guidance}: {off:e} of {size}");
+            let off = distance(&compiled, answer, on_adapter());
+            assert!(off <= BOUND, "{sampler}, {guidance}: {off:e}");
         }
     }
 }
@@ -79,9 +70,9 @@ fn reductions_of_every_type_and_size() {
             };
             let (expected, found) = (outcome(On::Tensors), outcome(On::Wgpu));
             assert_eq!(expected.0.len(), 3 * shape.0);
-            let far = |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
-            assert!(far(&expected.0, &found.0) <= 2e-6, "{shape:?} {dtype:?}: {:?}, not {:?}", found.0, expected.0);
-            assert_eq!(far(&expected.1, &found.1), 0.0, "{shape:?} {dtype:?}");
+            let off = farthest(&found.0, &expected.0);
+            assert!(off <= 2e-6, "{shape:?} {dtype:?}: {:?}, not {:?}", found.0, expected.0);
+            assert_eq!(farthest(&found.1, &expected.1), 0.0, "{shape:?} {dtype:?}");
         }
     }
 }
@@ -95,11 +86,8 @@ fn networks_in_16_bits_are_fed_by_the_kernel() {
             assert_eq!(x.dtype(), dtype);
             answer(x, call)
         };
-        let expected = numbers(&run(&compiled, checked, RunOptions::default()));
-        let found = numbers(&run(&compiled, checked, on_adapter()));
-        let size = expected.iter().fold(1.0, |top: f64, x| top.max(x.abs()));
-        let off = found.iter().zip(&expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
-        assert!(off <= bound * size, "{stored}: {off:e} of {size}");
+        let off = distance(&compiled, checked, on_adapter());
+        assert!(off <= bound, "{stored}: {off:e}");
     }
 }
 
@@ -133,7 +121,7 @@ fn buffers_of_every_type_and_size() {
                 [numbers(&x), numbers(&other)].concat()
             };
             let (expected, found) = (outputs(On::Tensors), outputs(On::Wgpu));
-            let off = found.iter().zip(&expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
+            let off = farthest(&found, &expected);
             // A last bit of f32 before rounding to 16 bits is at most one unit there.
             let bound = if pair == (DType::F32, DType::F32) { 2e-6 } else { 4e-2 };
             assert!(off <= bound, "{shape:?} {pair:?}: {off:e}");

@@ -4,9 +4,9 @@ use candle_core::{DType, Device, Tensor};
 use samp_compiler::backend::{Artifact, Dtype, Engine, compile};
 use samp_compiler::ir::kernel::{Args, Kernel};
 use samp_compiler::ir::op::{Op, Reduction};
-use samp_compiler::library::std_planned_samplers;
+use samp_compiler::library::{Asks, std_samplers};
 use samp_runtime::device::{Cells, DeviceKernel, TensorDraw, TensorLaunch};
-use samp_runtime::{Call, Compiled, Input, On, RunOptions, Start};
+use samp_runtime::{Call, Compiled, Input, On, Pipeline, RunOptions, Start, Stored};
 use serde_json::{Map, json};
 
 use crate::step::pipeline;
@@ -24,6 +24,9 @@ fn budget(op: Op, on: On) -> u32 {
 }
 
 const DTYPES: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+
+/// Types of the buffers, slot by slot and then again: each alone, and all beside each other.
+const BUFFERS: [&[DType]; 4] = [&[DType::F32], &[DType::F16], &[DType::BF16], &DTYPES];
 
 /// Samples and elements: odd, less than a vector, more than a block.
 const SHAPES: [(usize, usize); 6] = [(1, 1), (1, 7), (3, 5), (2, 1024), (3, 1027), (5, 40_001)];
@@ -55,19 +58,20 @@ fn outputs(
     kernel: &DeviceKernel,
     (device, on): (&Device, On),
     shape: (usize, usize),
-    dtype: DType,
+    dtypes: &[DType],
     offset: usize,
 ) -> Result<Vec<Tensor>> {
     let (samples, elements) = shape;
     let ir = kernel.artifact().kernel();
     let load = |slot: usize| -> Result<Tensor> {
         let values = numbers((samples + offset) * elements, slot);
-        let whole = Tensor::from_vec(values, (samples + offset, elements), &Device::Cpu)?.to_dtype(dtype)?;
+        let whole = Tensor::from_vec(values, (samples + offset, elements), &Device::Cpu)?;
+        let whole = whole.to_dtype(dtypes[slot % dtypes.len()])?;
         Ok(whole.to_device(device)?.narrow(0, offset, samples)?)
     };
     let loads = (0..ir.n_loads as usize).map(load).collect::<Result<Vec<_>>>()?;
-    let stores: Vec<Tensor> =
-        ir.stores.iter().map(|_| Tensor::zeros(shape, dtype, device)).collect::<candle_core::Result<_>>()?;
+    let store = |slot: usize| Tensor::zeros(shape, dtypes[(slot + 1) % dtypes.len()], device);
+    let stores: Vec<Tensor> = (0..ir.stores.len()).map(store).collect::<candle_core::Result<_>>()?;
     let draws: Vec<TensorDraw<'_>> =
         (0..ir.n_noises).map(|stream| TensorDraw::Generated { stream, draw: 3 + stream }).collect();
     let scalars: Vec<f64> = (0..ir.n_scalars).map(|slot| 0.37 + f64::from(slot)).collect();
@@ -117,10 +121,10 @@ pub(crate) fn operations(config: &Config) -> Result<Part> {
             let artifact = |engine| -> Result<Artifact> { Ok(compile(&kernel_of(op, n), engine, Dtype::F32)?) };
             let kernel = DeviceKernel::from(artifact(Engine::best())?);
             for shape in SHAPES {
-                for dtype in DTYPES {
+                for dtypes in BUFFERS {
                     for offset in [0, 1] {
-                        let found = outputs(&kernel, (&config.device, config.on), shape, dtype, offset)?;
-                        let expected = outputs(&kernel, (&Device::Cpu, On::Tensors), shape, dtype, offset)?;
+                        let found = outputs(&kernel, (&config.device, config.on), shape, dtypes, offset)?;
+                        let expected = outputs(&kernel, (&Device::Cpu, On::Tensors), shape, dtypes, offset)?;
                         far_op = far_op.max(distance(&found[0], &expected[0])?);
                         for (found, expected) in found.iter().zip(&expected).skip(1) {
                             far_noise = far_noise.max(distance(found, expected)?);
@@ -140,7 +144,7 @@ pub(crate) fn operations(config: &Config) -> Result<Part> {
         );
         worst.insert(op.name().to_owned(), json!({"ulp": far_op, "budget": allowed, "noise_ulp": far_noise}));
     }
-    Ok(Part { right, json: json!({ "ops": worst }) })
+    Ok(Part::new(right, json!({ "ops": worst })))
 }
 
 /// What a kernel reduces of its loads, cells for cell, on a device; one cell is read.
@@ -199,53 +203,96 @@ pub(crate) fn reductions(config: &Config) -> Result<Part> {
         if same { "the same" } else { "OTHER" },
         if right { "" } else { "   OUTSIDE" }
     );
-    Ok(Part { right, json: json!({ "worst": worst, "bound": BOUND, "same_bits_alone": same }) })
+    Ok(Part::new(right, json!({ "worst": worst, "bound": BOUND, "same_bits_alone": same })))
 }
 
-/// A denoiser that is no denoiser: branches differ, and so do its answers to different times.
+/// A denoiser that is no denoiser: branches and outputs differ, and so do its answers to different times.
 fn answer(x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
     let rows = call.batch();
-    let answers = (0..call.branches().len())
-        .map(|k| x.narrow(0, k * rows, rows)?.affine(0.3 + 0.2 * k as f64, 1e-3 * call.time().rem_euclid(7.0)));
+    let answers = (0..call.branches().len()).map(|k| {
+        let part = x.narrow(0, k * rows, rows)?;
+        let parts = (0..call.parts())
+            .map(|output| part.affine(0.3 + 0.2 * k as f64 - 0.1 * output as f64, 1e-3 * call.time().rem_euclid(7.0)));
+        Tensor::cat(&parts.collect::<candle_core::Result<Vec<_>>>()?, 1)
+    });
     Tensor::cat(&answers.collect::<candle_core::Result<Vec<_>>>()?, 0)
 }
 
-fn sample(compiled: &Compiled, device: &Device, on: On) -> Result<Vec<f32>> {
-    const SHAPE: (usize, usize) = (3, 1027);
-    let start = Start::noise(device, SHAPE, 11)?;
-    let given = |input: &Input| Ok((input.name.to_string(), Tensor::ones(SHAPE, DType::F32, device)?));
+/// Samples and elements of the runs: single elements, and vectors.
+const RUNS: [(usize, usize); 2] = [(3, 1027), (2, 2048)];
+
+fn sample(compiled: &Compiled, shape: (usize, usize), device: &Device, on: On) -> Result<Vec<f32>> {
+    let dtype = if compiled.dtype() == Dtype::F64 { DType::F64 } else { DType::F32 };
+    let start = Start::noise_from(device, shape, 11, 0, dtype)?;
+    let given = |input: &Input| Ok((input.name.to_string(), Tensor::ones(shape, dtype, device)?));
     let inputs = compiled.inputs().iter().map(given).collect::<Result<_>>()?;
     let run = compiled.start(start, answer, RunOptions { on, inputs, ..RunOptions::default() })?;
-    Ok(run.finish()?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?)
+    Ok(run.finish()?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
 }
 
 /// Guidance that makes numbers per sample.
 const MEASURING: [&str; 5] = ["apg", "cfg_norm", "cfg_rescale", "cfg_zero_star", "dynamic_threshold"];
 
-/// Every sampler of the library whose steps the grid gives, plain and guided, and guidance that measures, on the device and
-/// through candle's operations.
-pub(crate) fn samplers(config: &Config) -> Result<Part> {
-    const BOUND: f32 = 2e-5;
-    let (mut right, mut worst, mut n) = (true, 0f32, 0);
-    let measuring = MEASURING.map(|guidance| ("dpmpp_2m", guidance));
-    let of = |sampler| ["plain", "cfg(scale = 2.5)"].map(|guidance| (sampler, guidance));
-    for (sampler, guidance) in std_planned_samplers().flat_map(of).chain(measuring) {
-        let compiled = pipeline(sampler, guidance).compile()?;
-        let expected = sample(&compiled, &Device::Cpu, On::Tensors)?;
-        let size = expected.iter().fold(1f32, |top, x| top.max(x.abs()));
-        for on in [config.on, On::CandleOps] {
-            let found = sample(&compiled, &config.device, on)?;
-            let off = found.iter().zip(&expected).fold(0f32, |top, (a, b)| top.max((a - b).abs())) / size;
-            if off > BOUND || off.is_nan() {
-                println!("  {sampler}, {guidance}, {on:?}: {off:e}   OUTSIDE");
-                right = false;
+/// Samplers whose networks take and give numbers of other types.
+const TYPED: [&str; 3] = ["euler", "dpmpp_2m", "dpmpp_2m_sde"];
+
+/// How far a run's last sample may be from the CPU's, of its largest number.
+const EXACT: f32 = 2e-5;
+
+/// Every sampler of the library as any pipeline runs it, with its name and bound.
+fn pipelines() -> Vec<(String, Pipeline, f32)> {
+    const GUIDED: &str = "cfg(scale = 2.5)";
+    let named = |sampler: &str, guidance: &str| (format!("{sampler}, {guidance}"), pipeline(sampler, guidance), EXACT);
+    let mut pipelines = Vec::new();
+    for guidance in ["plain", GUIDED] {
+        pipelines.extend(std_samplers(Asks::Nothing).map(|sampler| named(sampler, guidance)));
+        pipelines.extend(std_samplers(Asks::Ends).map(|sampler| {
+            let (name, pipeline, bound) = named(sampler, guidance);
+            (name, pipeline.grid("ends"), bound)
+        }));
+        for sampler in TYPED {
+            // A last bit of f32 may become one of 16 on its way to the network.
+            for (network, bound) in [(Stored::F16, 2e-2), (Stored::Bf16, 1e-1)] {
+                let (name, pipeline, _) = named(sampler, guidance);
+                pipelines.push((format!("{name}, {network}"), pipeline.network_dtype(network), bound));
             }
-            worst = worst.max(off);
-            n += 1;
+            let (name, pipeline, bound) = named(sampler, guidance);
+            pipelines.push((format!("{name}, f64"), pipeline.dtype(Dtype::F64), bound));
         }
     }
-    println!(
-        "  {n} runs of 20 steps, the farthest {worst:.1e} of its largest number from the CPU's, bound {BOUND:.0e}"
-    );
-    Ok(Part { right, json: json!({ "runs": n, "worst": worst, "bound": BOUND }) })
+    pipelines.extend(std_samplers(Asks::Branch).map(|sampler| named(sampler, GUIDED)));
+    pipelines.extend(std_samplers(Asks::View).map(|sampler| {
+        let (name, pipeline, bound) = named(sampler, GUIDED);
+        (name, pipeline.model("learned_variance"), bound)
+    }));
+    pipelines.extend(MEASURING.map(|guidance| named("dpmpp_2m", guidance)));
+    pipelines
+}
+
+/// Every sampler of the library, guidance that measures and networks of all types, on the device and through candle's
+/// operations.
+pub(crate) fn samplers(config: &Config) -> Result<Part> {
+    let (mut right, mut worst, mut n) = (true, 0f32, 0);
+    for (name, pipeline, bound) in pipelines() {
+        let compiled = pipeline.compile()?;
+        for shape in RUNS {
+            let expected = sample(&compiled, shape, &Device::Cpu, On::Tensors)?;
+            let size = expected.iter().fold(1f32, |top, x| top.max(x.abs()));
+            for on in [config.on, On::CandleOps] {
+                let found = sample(&compiled, shape, &config.device, on)?;
+                let far = |top: f32, off: f32| if off.is_nan() { f32::INFINITY } else { top.max(off) };
+                let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs() / size).fold(0f32, far);
+                if off > bound {
+                    println!("  {name}, {shape:?}, {on:?}: {off:e}   OUTSIDE");
+                    right = false;
+                }
+                if bound == EXACT {
+                    worst = worst.max(off);
+                }
+                n += 1;
+            }
+        }
+    }
+    println!("  {n} runs, the farthest {worst:.1e} of its largest number from the CPU's, bound {EXACT:.0e}");
+    Ok(Part::new(right, json!({ "runs": n, "worst": worst, "bound": EXACT })))
 }

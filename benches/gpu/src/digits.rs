@@ -51,5 +51,5 @@ pub(crate) fn pictures(config: &Config) -> Result<Part> {
     let off = found.iter().zip(&expected).fold(0f32, |top, (a, b)| top.max((a - b).abs()));
     println!("  {seconds:.3} s, {seconds_cpu:.3} s on the CPU; pixels differ by at most {off:.1e}, bound {BOUND}");
     let json = json!({ "device_s": seconds, "cpu_s": seconds_cpu, "largest_difference": off, "bound": BOUND });
-    Ok(Part { right: off <= BOUND, json })
+    Ok(Part::new(off <= BOUND, json))
 }

@@ -10,20 +10,24 @@
 //! `torch_step.py` printed into the table; `--out` is where pictures and `gpu.json` go; `--quick` is for trying it out,
 //! `--only` for one part.
 //! `nvrtc` compiles kernels of the library for two architectures, without a device. The status is 1 if anything is
-//! outside its budget.
+//! outside its budget or, on a GPU, short of its figure.
 
 mod agree;
 mod calls;
 mod digits;
+mod figures;
 mod run;
 mod step;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use candle_core::Device;
 use samp_runtime::On;
 use serde_json::{Map, Value};
+
+use figures::Figure;
 
 /// Whatever goes wrong: this program only reports it.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -36,6 +40,13 @@ struct Config {
     only: Option<String>,
     torch: Option<PathBuf>,
     out: PathBuf,
+}
+
+impl Config {
+    /// Whether what is measured is held against its figure.
+    fn is_judged(&self) -> bool {
+        self.device.is_cuda() && !self.quick
+    }
 }
 
 fn main() -> ExitCode {
@@ -59,11 +70,14 @@ fn main_of(args: &[String]) -> Result<bool> {
     std::fs::create_dir_all(&config.out)?;
     let mut report = Map::new();
     let mut right = true;
+    let mut figures = Vec::new();
     for (name, part) in PARTS.iter().filter(|(name, _)| config.only.as_ref().is_none_or(|only| only == name)) {
         println!("== {name}");
+        let begun = Instant::now();
         match part(&config) {
             Ok(part) => {
                 right &= part.right;
+                figures.extend(part.figures);
                 report.insert((*name).to_owned(), part.json);
             }
             Err(error) => {
@@ -72,8 +86,15 @@ fn main_of(args: &[String]) -> Result<bool> {
                 report.insert((*name).to_owned(), Value::String(error.to_string()));
             }
         }
+        println!("  ({:.0} s)", begun.elapsed().as_secs_f64());
+        report.insert("figures".to_owned(), figures.iter().map(Figure::json).collect());
         // After each part: what is found stays found if a later one runs out of time.
         std::fs::write(config.out.join("gpu.json"), serde_json::to_string_pretty(&report)?)?;
+    }
+    if config.is_judged() {
+        println!("== figures");
+        figures.iter().for_each(|figure| println!("{}", figure.line()));
+        right &= !figures.is_empty() && figures.iter().all(Figure::holds);
     }
     println!("== {}", if right { "all within budget" } else { "something is outside its budget" });
     Ok(right)
@@ -83,6 +104,15 @@ fn main_of(args: &[String]) -> Result<bool> {
 struct Part {
     right: bool,
     json: Value,
+    /// What it has to reach on a GPU; elsewhere times say nothing.
+    figures: Vec<Figure>,
+}
+
+impl Part {
+    /// A part that is right or wrong.
+    fn new(right: bool, json: Value) -> Part {
+        Part { right, json, figures: Vec::new() }
+    }
 }
 
 /// A part of the program.

@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use candle_core::{DType, Tensor};
+use samp_compiler::ir::plan::PlanOp;
 use samp_runtime::{Call, Compiled, RunOptions, Start};
 use serde_json::json;
 
 use crate::calls::{LAUNCHES, OTHERS, WAITS, count};
+use crate::figures::{Bound, FIRST, FIRST_KEPT, Figure, HOST};
 use crate::step::pipeline;
 use crate::{Config, Part, Result};
 
@@ -35,12 +37,11 @@ fn outputs(config: &Config) -> Result<Vec<Tensor>> {
 /// Host time, launches and waits.
 pub(crate) fn steps(config: &Config) -> Result<Part> {
     let outputs = outputs(config)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut figures) = (Vec::new(), Vec::new());
     for (sampler, guidance) in [
         ("dpmpp_2m", "plain"),
         ("dpmpp_2m", "cfg(scale = 3)"),
         ("dpmpp_2m_sde", "plain"),
-        // Each launch that reduces is followed by a small one, which a plan does not count.
         ("dpmpp_2m", "cfg_rescale"),
         ("dpmpp_2m", "dynamic_threshold"),
     ] {
@@ -60,7 +61,7 @@ pub(crate) fn steps(config: &Config) -> Result<Part> {
         let after = [LAUNCHES, WAITS, OTHERS].map(count);
         drop(last);
         let made: Vec<Option<u64>> = before.iter().zip(after).map(|(b, a)| Some(a? - (*b)?)).collect();
-        let (n, planned) = (compiled.n_steps() as f64, compiled.cost().launches);
+        let (n, planned) = (compiled.n_steps() as f64, compiled.cost().launches + finishes(&compiled));
         println!(
             "  {sampler}, {guidance}: {:.1} us of the host a step, {:.1} us in all; {planned} launches planned, the driver \
              was asked for {}, for {} waits and {} copies or allocations",
@@ -70,13 +71,27 @@ pub(crate) fn steps(config: &Config) -> Result<Part> {
             text(made[1]),
             text(made[2]),
         );
+        let figure = |what: &str, found, bound| Figure::new(format!("{sampler}, {guidance}: {what}"), found, bound);
+        let number = |count: Option<u64>| count.map(|count| count as f64);
+        figures.push(figure("s of the host a step", Some(queued / n), Bound::AtMost(HOST)));
+        figures.push(figure("launches of a run", number(made[0]), Bound::AtMost(f64::from(planned))));
+        figures.push(figure("waits of a run", number(made[1]), Bound::AtMost(0.0)));
         rows.push(json!({
             "sampler": sampler, "guidance": guidance, "elements": ELEMENTS, "host_s_per_step": queued / n,
             "s_per_step": done / n, "planned_launches": planned, "launches": made[0], "waits": made[1],
             "others": made[2],
         }));
     }
-    Ok(Part { right: true, json: json!({ "rows": rows }) })
+    Ok(Part { right: true, json: json!({ "rows": rows }), figures })
+}
+
+/// Launches that reduce are each followed by a small one, which a plan does not count.
+fn finishes(compiled: &Compiled) -> u32 {
+    let reduces = |op: &&PlanOp| match op {
+        PlanOp::Launch(launch) => !compiled.plan().kernels[launch.kernel].reduces.is_empty(),
+        PlanOp::Call(_) | PlanOp::Drop { .. } | PlanOp::Step { .. } | PlanOp::Emit { .. } => false,
+    };
+    compiled.plan().ops.iter().filter(reduces).count() as u32
 }
 
 fn text(count: Option<u64>) -> String {
@@ -107,5 +122,9 @@ pub(crate) fn first(config: &Config) -> Result<Part> {
     }
     let _ = std::fs::remove_dir_all(&folder);
     println!("  kernels not kept on disk: {:.3} s above a later run; kept: {:.3} s", seconds[0], seconds[1]);
-    Ok(Part { right: true, json: json!({ "cold_s": seconds[0], "kept_s": seconds[1] }) })
+    let figures = vec![
+        Figure::new("first run, kernels not kept, s", Some(seconds[0]), Bound::AtMost(FIRST)),
+        Figure::new("first run, kernels kept, s", Some(seconds[1]), Bound::AtMost(FIRST_KEPT)),
+    ];
+    Ok(Part { right: true, json: json!({ "cold_s": seconds[0], "kept_s": seconds[1] }), figures })
 }

@@ -10,8 +10,9 @@ use samp_compiler::hir::Slot;
 use samp_compiler::ir::plan::{LaunchOp, PlanOp, Source, Target};
 use samp_runtime::device::{DeviceKernel, TensorLaunch};
 use samp_runtime::{Compiled, Pipeline};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::figures::{Bound, Figure, LARGE, OF_COPY, TIMES_CANDLE, TIMES_COMPILE, TIMES_EAGER};
 use crate::{Config, Part, Result};
 
 /// A pipeline of 20 steps around a sampler.
@@ -135,11 +136,77 @@ fn copy_time_in_candle(config: &Config, n: usize) -> Result<f64> {
     time(config, || Ok(target.slice_set(&source, 0, 0)?))
 }
 
-/// The next `x` and `d`, op by op.
+/// The next `x` and the prediction of the data that the step after it reads, op by op as they are written.
 fn candle_step(x: &Tensor, f: &Tensor, d: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
-    let next_d = (x.affine(0.5, 0.0)? + f.affine(0.5, 0.0)?)?;
-    let next = ((x.affine(0.9, 0.0)? + f.affine(0.05, 0.0)?)? + d.affine(0.04, 0.0)?)?;
-    Ok((next, next_d))
+    let data = (x - f.affine(0.6, 0.0)?)?.affine(1.0 / 0.8, 0.0)?;
+    let slope = (data.affine(1.5, 0.0)? - d.affine(0.5, 0.0)?)?;
+    Ok(((x.affine(0.9, 0.0)? + slope.affine(0.1, 0.0)?)?, data))
+}
+
+/// The same behind guidance, around a network in bf16: `f` has the outputs of both branches, and the input of the next
+/// call goes to both.
+fn candle_guided(x: &Tensor, f: &Tensor, d: &Tensor) -> candle_core::Result<(Tensor, Tensor, Tensor)> {
+    let n = x.dim(0)?;
+    let (plain, given) = (f.narrow(0, 0, n)?.to_dtype(DType::F32)?, f.narrow(0, n, n)?.to_dtype(DType::F32)?);
+    let guided = (&plain + (given - &plain)?.affine(3.0, 0.0)?)?;
+    let (next, data) = candle_step(x, &guided, d)?;
+    let input = next.to_dtype(DType::BF16)?;
+    Ok((next, data, Tensor::cat(&[&input, &input], 0)?))
+}
+
+/// The seconds of one step in its ways.
+struct Times {
+    name: &'static str,
+    bytes: usize,
+    fused: f64,
+    candle: f64,
+    eager: Option<f64>,
+    compile: Option<f64>,
+}
+
+impl Times {
+    fn line(&self, copy_rate: f64) -> String {
+        let micros = |seconds: Option<f64>| seconds.map_or("-".to_owned(), |s| format!("{:.1}", s * 1e6));
+        let rate = self.rate();
+        let fused = format!("{:.1} ({:.0}, {:.2})", self.fused * 1e6, rate / 1e9, rate / copy_rate);
+        let others = [Some(self.candle), self.eager, self.compile].map(micros);
+        format!("{:>7} {fused:>28} {:>11} {:>11} {:>11}", self.name, others[0], others[1], others[2])
+    }
+
+    fn rate(&self) -> f64 {
+        self.bytes as f64 / self.fused
+    }
+
+    /// What is to be reached at `n` elements, with a copy at so many bytes a second. Op by op, the plain step moves some
+    /// four times the bytes of the fused one, so no more is to be had there: ratios are held against those of the
+    /// guided step.
+    fn figures(&self, n: usize, copy_rate: f64) -> Vec<Figure> {
+        if n < LARGE {
+            return Vec::new();
+        }
+        let figure = |what: &str, found, least| {
+            Figure::new(format!("{} step, {} M elements: {what}", self.name, n >> 20), found, Bound::AtLeast(least))
+        };
+        let times = |seconds: Option<f64>| seconds.map(|seconds| seconds / self.fused);
+        let mut figures = vec![
+            figure("of the bytes a second of a copy", Some(self.rate() / copy_rate), OF_COPY),
+            figure("times torch.compile's speed", times(self.compile), TIMES_COMPILE),
+        ];
+        if self.name == "guided" {
+            figures.push(figure("times candle's speed op by op", times(Some(self.candle)), TIMES_CANDLE));
+            figures.push(figure("times PyTorch's speed, eager", times(self.eager), TIMES_EAGER));
+        }
+        figures
+    }
+
+    fn json(&self, copy_rate: f64) -> Value {
+        json!({
+            "bytes": self.bytes, "fused_s": self.fused, "candle_s": self.candle, "eager_s": self.eager,
+            "compile_s": self.compile, "of_copy_bandwidth": self.rate() / copy_rate,
+            "times_candle": self.candle / self.fused, "times_eager": self.eager.map(|s| s / self.fused),
+            "times_compile": self.compile.map(|s| s / self.fused),
+        })
+    }
 }
 
 /// Times at each size, with what PyTorch took.
@@ -149,51 +216,52 @@ pub(crate) fn times(config: &Config) -> Result<Part> {
         false => &[1 << 14, 1 << 20, 1 << 24, 1 << 26],
     };
     let torch = match &config.torch {
-        Some(file) => serde_json::from_str(&std::fs::read_to_string(file)?)?,
+        // A line for each size, with those before it.
+        Some(file) => serde_json::from_str(std::fs::read_to_string(file)?.lines().last().unwrap_or("null"))?,
         None => Value::Null,
     };
     let plain = pipeline("dpmpp_2m", "plain").compile()?;
     let guided = pipeline("dpmpp_2m", "cfg(scale = 3)").network_dtype(Stored::Bf16).compile()?;
     println!(
-        "  {:>10} {:>36} {:>11} {:>11} {:>11} {:>11}",
-        "elements", "fused us (GB/s, of copy)", "copy us", "candle us", "eager us", "compile us"
+        "  {:>10} {:>9} {:>7} {:>28} {:>11} {:>11} {:>11}",
+        "elements", "copy us", "step", "fused us (GB/s, of copy)", "candle us", "eager us", "compile us"
     );
-    let mut rows = Vec::new();
+    let (mut rows, mut figures) = (Vec::new(), Vec::new());
     for &n in sizes {
-        let step = Step::new(&plain, n, &config.device)?;
-        let mixed = Step::new(&guided, n, &config.device)?;
-        let fused = time(config, || step.take(config))?;
-        let fused_mixed = time(config, || mixed.take(config))?;
         let copy = copy_time(config, n)?;
-        let state = [&step.loads[0], &step.loads[1], &step.loads[2]];
-        let candle = time(config, || Ok(candle_step(state[0], state[1], state[2]).map(drop)?))?;
         let copy_rate = 8.0 * n as f64 / copy;
-        let (rate, rate_mixed) = (step.bytes() as f64 / fused, mixed.bytes() as f64 / fused_mixed);
-        let of_torch = |name: &str| torch[n.to_string()][name].as_f64();
-        let show = |seconds: Option<f64>| seconds.map_or("-".to_owned(), |s| format!("{:.1}", s * 1e6));
-        let fused_text = format!("{:.1} ({:.0}, {:.2})", fused * 1e6, rate / 1e9, rate / copy_rate);
-        println!(
-            "  {n:>10} {fused_text:>36} {:>11} {:>11} {:>11} {:>11}",
-            show(Some(copy)),
-            show(Some(candle)),
-            show(of_torch("eager")),
-            show(of_torch("compile"))
-        );
-        println!(
-            "  {:>10} guided, network in bf16: {:.1} us ({:.0} GB/s, {:.2} of copy)",
-            "",
-            fused_mixed * 1e6,
-            rate_mixed / 1e9,
-            rate_mixed / copy_rate
-        );
-        rows.push(json!({
-            "elements": n, "bytes": step.bytes(), "fused_s": fused, "copy_s": copy, "candle_s": candle,
-            "torch_copy_s": of_torch("copy"),
-            "eager_s": of_torch("eager"), "compile_s": of_torch("compile"),
-            "of_copy_bandwidth": rate / copy_rate, "times_candle": candle / fused,
-            "times_eager": of_torch("eager").map(|s| s / fused), "times_compile": of_torch("compile").map(|s| s / fused),
-            "guided_bf16": {"bytes": mixed.bytes(), "fused_s": fused_mixed, "of_copy_bandwidth": rate_mixed / copy_rate},
-        }));
+        let of_torch = |name: &str, way: &str| torch[n.to_string()][name][way].as_f64();
+        let ones = |rows, dtype| Tensor::ones((rows, n), dtype, &config.device);
+        let times = |name: &'static str, compiled: &Compiled| -> Result<Times> {
+            let step = Step::new(compiled, n, &config.device)?;
+            let fused = time(config, || step.take(config))?;
+            let bytes = step.bytes();
+            drop(step);
+            let (x, d) = (ones(1, DType::F32)?, ones(1, DType::F32)?);
+            let candle = match name {
+                "guided" => {
+                    let f = ones(2, DType::BF16)?;
+                    time(config, || Ok(candle_guided(&x, &f, &d).map(drop)?))?
+                }
+                _ => {
+                    let f = ones(1, DType::F32)?;
+                    time(config, || Ok(candle_step(&x, &f, &d).map(drop)?))?
+                }
+            };
+            let (eager, compile) = (of_torch(name, "eager"), of_torch(name, "compile"));
+            Ok(Times { name, bytes, fused, candle, eager, compile })
+        };
+        let both = [times("plain", &plain)?, times("guided", &guided)?];
+        let mut row = Map::new();
+        row.insert("elements".to_owned(), n.into());
+        row.insert("copy_s".to_owned(), copy.into());
+        row.insert("torch_copy_s".to_owned(), torch[n.to_string()]["copy"].clone());
+        for times in &both {
+            println!("  {n:>10} {:>9.1} {}", copy * 1e6, times.line(copy_rate));
+            figures.extend(times.figures(n, copy_rate));
+            row.insert(times.name.to_owned(), times.json(copy_rate));
+        }
+        rows.push(row);
     }
-    Ok(Part { right: true, json: json!({ "rows": rows }) })
+    Ok(Part { right: true, json: json!({ "rows": rows }), figures })
 }

@@ -4,11 +4,11 @@
 //! tensor; outputs are copied into the caller's tensors at the end. What candle queues on the device stays queued:
 //! nothing here waits for it. Noise is made on the host, bit for bit that of the CPU, and sent to the device.
 //!
-//! Cells stay on the device too; only a quantile is found on the host, which waits for the device.
+//! Cells stay on the device too.
 //!
 //! Results are those of the interpreter, bit for bit (of NaN, only that it is one), with these exceptions: `fma` is
 //! rounded twice, `exp`, `ln`, `tanh`, `sin` and `cos` are the device's own, and so is the order in which means are
-//! summed.
+//! summed; the largest number and a quantile may have a zero of the other sign.
 
 use std::collections::HashSet;
 
@@ -17,14 +17,13 @@ use samp_compiler::backend::element::Element;
 use samp_compiler::backend::launch::{self, LaunchError};
 use samp_compiler::backend::noise::Sequence;
 use samp_compiler::backend::path::Term;
-use samp_compiler::backend::reduce::whole;
 use samp_compiler::backend::stored::Stored;
 use samp_compiler::backend::{Artifact, Dtype};
 use samp_compiler::ir::kernel::{Inst, Reduce};
-use samp_compiler::ir::op::{Op, Reduction};
+use samp_compiler::ir::op::Op;
 
 use super::operands::{self, candle_dtype};
-use super::{Cells, DeviceError, TensorDraw, TensorLaunch, widest};
+use super::{Cells, DeviceError, TensorDraw, TensorLaunch, candle_reduce, widest};
 
 /// Runs `artifact`'s kernel on `loads` and writes into `stores`, in slot order, on the device that they are on; gives
 /// what the kernel reduces.
@@ -110,25 +109,15 @@ fn launch_typed<T: Element>(
         Value::Tensor(tensor) => Ok(tensor.clone()),
     };
     let size = operands::samples(loads, stores);
-    let reduce = |reduce: &Reduce| reduced(reduce.how, &value(&reduce.value)?, size);
+    let reduce = |reduce: &Reduce| {
+        let rows = value(&reduce.value)?.contiguous()?.reshape(size)?;
+        Ok(Cells::Tensor(candle_reduce::reduced(reduce.how, &rows, widest(rows.device()))?))
+    };
     let cells = kernel.reduces.iter().map(reduce).collect::<candle_core::Result<Vec<_>>>()?;
     for (store, stored) in stores.iter().zip(&kernel.stores) {
         write(store, &value(stored)?)?;
     }
     Ok(cells)
-}
-
-/// A reduction of every sample.
-fn reduced(how: Reduction, value: &Tensor, size: (usize, usize)) -> candle_core::Result<Cells> {
-    let rows = value.contiguous()?.reshape(size)?.to_dtype(widest(value.device()))?;
-    match how {
-        Reduction::Mean => Ok(Cells::Tensor(rows.mean(1)?)),
-        Reduction::Max => Ok(Cells::Tensor(rows.max(1)?)),
-        Reduction::Quantile(_) => {
-            let rows: Vec<Vec<f64>> = rows.to_dtype(DType::F64)?.to_vec2()?;
-            Ok(Cells::Host(rows.iter().map(|row| whole(how, row)).collect()))
-        }
-    }
 }
 
 /// Writes a value into the caller's tensor.

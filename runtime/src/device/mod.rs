@@ -5,6 +5,7 @@
 //! The first dimension of a tensor counts samples; the rest are the elements of one.
 
 pub mod candle_ops;
+mod candle_reduce;
 pub mod cpu;
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod cube;

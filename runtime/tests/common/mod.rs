@@ -1,17 +1,14 @@
 //! Samplers of the library, compiled, and runs of them.
 
+#![allow(dead_code, reason = "each test uses a part")]
+
 use candle_core::{DType, Device, Tensor};
 use samp_compiler::hir::Slot;
-use samp_compiler::library::std_planned_samplers;
+use samp_compiler::library::{Asks, std_samplers};
 use samp_runtime::{Call, Compiled, Pipeline, RunOptions, Start};
 
 /// Samples and elements: an odd number of both, more than a block together.
 pub const SHAPE: (usize, usize) = (3, 411);
-
-/// Every sampler of the library that any pipeline can run; the others have tests of their own.
-pub fn samplers() -> impl Iterator<Item = &'static str> {
-    std_planned_samplers()
-}
 
 /// A pipeline of five steps around a sampler.
 pub fn pipeline(sampler: &str, guidance: &str) -> Pipeline {
@@ -22,6 +19,44 @@ pub fn pipeline(sampler: &str, guidance: &str) -> Pipeline {
         .model("edm")
         .sampler(sampler)
         .steps(5)
+}
+
+/// A pipeline around every sampler of the library, plain and guided where it runs so, each with its name.
+pub fn pipelines() -> Vec<(String, Pipeline)> {
+    const GUIDED: &str = "cfg(scale = 2.5)";
+    let named = |sampler: &str, guidance| (format!("{sampler}, {guidance}"), pipeline(sampler, guidance));
+    let mut pipelines = Vec::new();
+    for guidance in ["plain", GUIDED] {
+        pipelines.extend(std_samplers(Asks::Nothing).map(|sampler| named(sampler, guidance)));
+        pipelines.extend(std_samplers(Asks::Ends).map(|sampler| {
+            let (name, pipeline) = named(sampler, guidance);
+            (name, pipeline.grid("ends"))
+        }));
+    }
+    pipelines.extend(std_samplers(Asks::Branch).map(|sampler| named(sampler, GUIDED)));
+    pipelines.extend(std_samplers(Asks::View).map(|sampler| {
+        let (name, pipeline) = named(sampler, GUIDED);
+        (name, pipeline.model("learned_variance"))
+    }));
+    pipelines
+}
+
+/// How far the last sample of a run is from that of compiled code on the CPU, of the largest number.
+pub fn distance(
+    compiled: &Compiled,
+    denoiser: impl Fn(&Tensor, &Call) -> candle_core::Result<Tensor>,
+    options: RunOptions,
+) -> f64 {
+    let expected = numbers(&run(compiled, &denoiser, RunOptions::default()));
+    let size = expected.iter().fold(1.0, |top: f64, x| top.max(x.abs()));
+    farthest(&numbers(&run(compiled, &denoiser, options)), &expected) / size
+}
+
+/// The largest difference; infinite where one is no number.
+pub fn farthest(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let differences = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    differences.fold(0.0, |top, off| if off.is_nan() { f64::INFINITY } else { top.max(off) })
 }
 
 /// The last sample of a run from noise.
@@ -38,13 +73,14 @@ pub fn run(
     compiled.start(start, denoiser, options).and_then(|run| run.finish()).expect("the run goes through")
 }
 
-/// A denoiser that is no denoiser: branches differ, and so do its answers to different times.
+/// A denoiser that is no denoiser: branches and outputs differ, and so do its answers to different times.
 pub fn answer(x: &Tensor, call: &Call) -> candle_core::Result<Tensor> {
     let rows = call.batch();
-    let factors: Vec<f64> = (0..call.branches().len()).map(|k| 0.3 + 0.2 * k as f64).collect();
-    let answers = factors.iter().enumerate().map(|(k, factor)| {
+    let answers = (0..call.branches().len()).map(|k| {
         let part = x.narrow(0, k * rows, rows)?;
-        part.affine(*factor, 1e-3 * call.time().rem_euclid(7.0))
+        let parts = (0..call.parts())
+            .map(|output| part.affine(0.3 + 0.2 * k as f64 - 0.1 * output as f64, 1e-3 * call.time().rem_euclid(7.0)));
+        Tensor::cat(&parts.collect::<candle_core::Result<Vec<_>>>()?, 1)
     });
     Tensor::cat(&answers.collect::<candle_core::Result<Vec<_>>>()?, 0)
 }

@@ -116,6 +116,17 @@ impl<N: Size> Buffer<N> {
     }
 }
 
+/// What a thread read of a buffer. Numbers of 16 bits stay as they are until a part needs them: they take half the
+/// registers.
+enum Input<N: Size> {
+    /// By part.
+    Numbers(Vec<Float<N>>),
+    /// Four numbers of 16 bits, by part.
+    Pairs(Vec<[NativeExpand<u32>; 2]>),
+    /// One number of 16 bits.
+    Half(NativeExpand<u32>),
+}
+
 /// The parameters by value.
 struct Arguments {
     scalars: Vec<NativeExpand<f32>>,
@@ -250,49 +261,57 @@ impl Body<'_> {
         }
     }
 
-    /// The numbers of every buffer that is read, by part.
-    fn inputs<N: Size>(&self, scope: &Scope, buffers: &[(Slot, Buffer<N>)]) -> Vec<(Slot, Vec<Float<N>>)> {
+    /// What is read of every buffer.
+    fn inputs<N: Size>(&self, scope: &Scope, buffers: &[(Slot, Buffer<N>)]) -> Vec<(Slot, Input<N>)> {
         let is_read = |slot: &Slot| match *slot {
             Slot::Load(load) => self.reads(|inst| matches!(inst, Inst::Load(slot) if *slot as usize == load)),
             Slot::Noise(noise) => self.reads(|inst| matches!(inst, Inst::Noise(slot) if *slot as usize == noise)),
             Slot::Store(_) | Slot::Cell(_) | Slot::Partials | Slot::Whole(_) => false,
         };
         let read = buffers.iter().filter(|(slot, _)| is_read(slot));
-        read.map(|(slot, buffer)| (*slot, self.input(scope, *slot, buffer))).collect()
+        read.map(|(slot, buffer)| (*slot, self.input(scope, buffer))).collect()
     }
 
     fn reads(&self, is_read: impl Fn(&Inst) -> bool) -> bool {
         self.definition.kernel.insts.values().any(is_read)
     }
 
-    fn input<N: Size>(&self, scope: &Scope, slot: Slot, buffer: &Buffer<N>) -> Vec<Float<N>> {
-        let (storage, dialect) = (self.definition.layout.storage(slot), self.definition.dialect);
-        let mut ctx = Vectors::<N>::new(scope);
+    fn input<N: Size>(&self, scope: &Scope, buffer: &Buffer<N>) -> Input<N> {
         let thread = *self.thread;
         match buffer {
             Buffer::Numbers(buffer) => {
-                (0..self.n_parts()).map(|part| leaf::read::expand(scope, buffer, self.place(scope, part))).collect()
+                let read = |part| leaf::read::expand(scope, buffer, self.place(scope, part));
+                Input::Numbers((0..self.n_parts()).map(read).collect())
             }
             Buffer::Pairs(buffer) => {
                 let words = leaf::read::expand(scope, buffer, thread);
-                let words = [0, 1].map(|k| leaf::lane::expand(scope, words, k));
-                vec![halves::unpack(&mut ctx, dialect, storage, words)]
+                Input::Pairs(vec![[0, 1].map(|k| leaf::lane::expand(scope, words, k))])
             }
             Buffer::Fours(buffer) => {
                 let words = leaf::read::expand(scope, buffer, thread);
-                let words = [[0, 1], [2, 3]].map(|pair| pair.map(|k| leaf::lane::expand(scope, words, k)));
-                words.map(|words| halves::unpack(&mut ctx, dialect, storage, words)).into()
+                Input::Pairs([[0, 1], [2, 3]].map(|pair| pair.map(|k| leaf::lane::expand(scope, words, k))).into())
             }
             Buffer::Halves(buffer) => {
                 let half = leaf::lane::expand(scope, leaf::read::expand(scope, buffer, thread), 0);
-                let word = leaf::widen::expand(scope, half);
-                if (dialect, storage) == (Dialect::Ptx, Storage::F16) {
-                    return vec![ctx.splat(&leaf::ptx_from_f16::expand(scope, word))];
-                }
-                let word = ctx.splat(&word);
-                vec![halves::to_float(&mut ctx, storage, &word)]
+                Input::Half(leaf::widen::expand(scope, half))
             }
             Buffer::Cells(_) | Buffer::Partials(_) => unreachable!("cells and partial results are no loads"),
+        }
+    }
+
+    /// The numbers of one part of what was read of a buffer.
+    fn numbers<N: Size>(&self, ctx: &mut Vectors<'_, N>, slot: Slot, input: &Input<N>, part: usize) -> Float<N> {
+        let (storage, dialect) = (self.definition.layout.storage(slot), self.definition.dialect);
+        match input {
+            Input::Numbers(parts) => parts[part],
+            Input::Pairs(parts) => halves::unpack(ctx, dialect, storage, parts[part]),
+            Input::Half(word) if (dialect, storage) == (Dialect::Ptx, Storage::F16) => {
+                ctx.splat(&leaf::ptx_from_f16::expand(ctx.scope, *word))
+            }
+            Input::Half(word) => {
+                let word = ctx.splat(word);
+                halves::to_float(ctx, storage, &word)
+            }
         }
     }
 
@@ -300,30 +319,36 @@ impl Body<'_> {
     fn values<N: Size>(
         &self,
         scope: &Scope,
-        inputs: &[(Slot, Vec<Float<N>>)],
+        inputs: &[(Slot, Input<N>)],
         buffers: &[(Slot, Buffer<N>)],
         part: usize,
     ) -> Vec<Float<N>> {
         let mut ctx = Vectors::<N>::new(scope);
-        let mut noises: Vec<Option<Float<N>>> = vec![None; self.definition.layout.noises.len()];
+        // Before anything is widened: noise takes the most registers.
+        let generated = self.definition.layout.noises.iter().enumerate().map(|(slot, noise)| match noise {
+            NoiseLayout::Generated => {
+                let is_read = self.reads(|inst| matches!(inst, Inst::Noise(of) if *of as usize == slot));
+                is_read.then(|| self.normals(&mut ctx, slot, part))
+            }
+            NoiseLayout::Given(_) => None,
+        });
+        let generated: Vec<Option<Float<N>>> = generated.collect();
         let mut values: Vec<Float<N>> = Vec::with_capacity(self.definition.kernel.insts.len());
-        let input = |wanted: Slot| {
+        let input = |ctx: &mut Vectors<'_, N>, wanted: Slot| {
             let found = inputs.iter().find(|(slot, _)| *slot == wanted);
-            found.map(|(_, parts)| parts[part]).expect("every slot that is read was read")
+            let (_, input) = found.expect("every slot that is read was read");
+            self.numbers(ctx, wanted, input, part)
         };
         let known = known(&self.definition.kernel);
         for inst in self.definition.kernel.insts.values() {
             let value = match inst {
-                Inst::Load(slot) => input(Slot::Load(*slot as usize)),
+                Inst::Load(slot) => input(&mut ctx, Slot::Load(*slot as usize)),
                 Inst::Scalar(slot) => ctx.splat(&self.arguments.scalars[*slot as usize]),
                 Inst::Const(number) => self.constant(&mut ctx, *number as f32),
                 Inst::Cell(slot) => self.cell(&ctx, buffers, *slot as usize),
-                Inst::Noise(slot) => match self.definition.layout.noises[*slot as usize] {
-                    NoiseLayout::Given(_) => input(Slot::Noise(*slot as usize)),
-                    NoiseLayout::Generated => {
-                        let known = &mut noises[*slot as usize];
-                        *known.get_or_insert_with(|| self.normals(&mut ctx, *slot as usize, part))
-                    }
+                Inst::Noise(slot) => match generated[*slot as usize] {
+                    Some(normals) => normals,
+                    None => input(&mut ctx, Slot::Noise(*slot as usize)),
                 },
                 Inst::Apply { op, args } => match known[values.len()] {
                     Some(number) => self.constant(&mut ctx, number),
