@@ -6,7 +6,7 @@
 #   build.sh check    checks and lints the feature `cuda` and its tests: no nvcc, no linking
 #   build.sh driver   builds the stand-in driver and runs the tests of the feature `cuda` on it: no nvcc, no GPU
 #   build.sh driver ARGUMENTS   runs `samp-gpu ARGUMENTS` on it
-#   build.sh symbols  real CUDA libraries from PyPI (550 MB): every symbol resolves, NVRTC compiles our kernels
+#   build.sh symbols  after that, real CUDA libraries from PyPI (550 MB): they have what is called, NVRTC compiles our kernels
 #
 # OUT=folder for everything made (target/gpu); PTX_DIR=ready PTX of candle's kernels, in place of nvcc.
 set -euo pipefail
@@ -81,17 +81,21 @@ build() {
     --config "patch.crates-io.candle-kernels.path='$OUT/candle-kernels'"
   say "built"
   pack=$OUT/pack
+  rm -rf "$pack"
   mkdir -p "$pack"
   cp "$CARGO_TARGET_DIR/release/samp-gpu" "$here/torch_step.py" "$here/run.sh" "$pack/"
   strip "$pack/samp-gpu"
   xz -T0 -6 -kf "$pack/samp-gpu"
+  mv "$pack/samp-gpu" "$OUT/samp-gpu"
   ls -l "$pack"
-  n=$(stat -c %s "$pack/samp-gpu.xz")
+  n=$(cat "$pack"/* | wc -c)
   [ "$n" -lt $((60 << 20)) ] || { echo "over 60 MiB"; exit 1; }
-  say "here, without any CUDA library: status 1 and candle's message"
+  say "the pack alone, here: no CUDA library, so status 1 and candle's message; all parts on the CPU"
+  cd "$pack"
   rc=0
-  "$pack/samp-gpu" cuda || rc=$?
+  "$OUT/samp-gpu" cuda --out "$OUT/tried" || rc=$?
   [ $rc = 1 ]
+  "$OUT/samp-gpu" cpu --quick --out "$OUT/tried"
 }
 
 # Candle's kernels as text, which is all that a check needs and what the stand-in driver compiles.
@@ -132,7 +136,17 @@ symbols() {
   libraries=$OUT/real/nvidia/cu13/lib
   [ -e "$libraries/libcublas.so.13" ] || python3 -m pip install -q --no-deps --no-compile --target "$OUT/real" \
     nvidia-cuda-nvrtc==$V_NVRTC nvidia-curand==$V_CURAND nvidia-cublas==$V_CUBLAS nvidia-cuda-runtime==$V_CUDART
-  LD_LIBRARY_PATH=$libraries "$OUT/pack/samp-gpu" nvrtc
+  # cudarc's declarations are of all versions: what it calls must be in this one.
+  calls=$(nm -u "${CARGO_TARGET_DIR:-$OUT/target}"/release/deps/libcudarc-*.rlib 2>/dev/null | awk '{print $2}' | sort -u)
+  for lib in cublas cublasLt curand nvrtc; do
+    names=$(nm "$OUT/link/lib64/stubs/lib$lib.a" | awk '$2 == "T" {print $3}' | grep "^$lib" | sort -u)
+    there=$(nm -D --defined-only "$libraries/lib$lib".so.1? | awk '{print $3}' | sed 's/@.*//' | sort -u)
+    called=$(comm -12 <(echo "$names") <(echo "$calls"))
+    lacking=$(comm -23 <(echo "$called") <(echo "$there"))
+    echo "$lib: $(echo "$called" | grep -c .) functions are called; not in the library: ${lacking:-none}"
+    [ -z "$lacking" ]
+  done
+  LD_LIBRARY_PATH=$libraries "$OUT/samp-gpu" nvrtc
 }
 
 case ${1:-build} in

@@ -340,6 +340,16 @@ impl Layout {
         }
     }
 
+    /// How many registers hold what a thread reads of all its buffers.
+    pub(super) fn n_registers_read(&self) -> usize {
+        let registers = |slot: &Slot| match slot {
+            Slot::Load(_) | Slot::Noise(_) => (self.storage(*slot).size() * self.width.elements()).div_ceil(4),
+            Slot::Cell(_) => 1,
+            Slot::Store(_) | Slot::Partials | Slot::Whole(_) => 0,
+        };
+        self.slots().iter().map(registers).sum()
+    }
+
     /// How many noise slots are generated.
     pub fn n_generated(&self) -> usize {
         self.noises.iter().filter(|noise| **noise == NoiseLayout::Generated).count()

@@ -10,9 +10,9 @@ use cubecl::prelude::*;
 use cubecl_cpp::shared::{CompilationOptions, CppCompiler};
 use cubecl_cpp::target::Cuda;
 
-use super::CubeKernel;
 use super::emit::Dialect;
 use super::reduce::Finish;
+use super::{CubeKernel, THREADS};
 use crate::backend::BackendError;
 
 /// A language that device functions are written in.
@@ -41,7 +41,7 @@ pub struct CudaText {
 
 /// The texts of a device function, by what it is defined as for a dialect.
 macro_rules! texts {
-    ($function:ty, $define:expr) => {
+    ($function:ty, $define:expr, $blocks:expr) => {
         impl $function {
             /// The text in a language.
             ///
@@ -70,7 +70,8 @@ macro_rules! texts {
                 options.supports_features.grid_constants = true;
                 let kernel = define_kernel(&$define(self, Dialect::Ptx)).map_err(refused)?;
                 let compiled = CppCompiler::<Cuda>::default().compile(kernel, &options).map_err(refused)?;
-                Ok(CudaText { source: renumbered(&compiled.source), shared_bytes: compiled.shared_memory_size })
+                let source = with_blocks(renumbered(&compiled.source), $blocks(self));
+                Ok(CudaText { source, shared_bytes: compiled.shared_memory_size })
             }
 
             /// Metal's language.
@@ -110,8 +111,25 @@ macro_rules! texts {
     };
 }
 
-texts!(CubeKernel, |kernel: &CubeKernel, dialect| kernel.definition(dialect, offline_properties(), Arc::default()));
-texts!(Finish, |finish: &Finish, _| finish.definition(offline_properties(), Arc::default()));
+texts!(
+    CubeKernel,
+    |kernel: &CubeKernel, dialect| kernel.definition(dialect, offline_properties(), Arc::default()),
+    |kernel: &CubeKernel| (kernel.layout.n_registers_read() > MANY_READ).then_some(2)
+);
+texts!(Finish, |finish: &Finish, _| finish.definition(offline_properties(), Arc::default()), |_: &Finish| None);
+
+/// Registers of what a thread reads, 16 bytes of 8 buffers, up to which the device's compiler is left to itself.
+const MANY_READ: usize = 32;
+
+/// The text with the number of blocks that are to run beside each other on a processor, if there is one. Left to itself,
+/// NVRTC aims at so many blocks that a kernel of many buffers spills; for two it has 128 registers a thread.
+fn with_blocks(text: String, blocks: Option<u32>) -> String {
+    let bounds = |blocks: &str| format!("__launch_bounds__({THREADS}{blocks})");
+    match blocks {
+        Some(blocks) => text.replace(&bounds(""), &bounds(&format!(", {blocks}"))),
+        None => text,
+    }
+}
 
 /// The text with its variables `v0, v1, ..` in the order in which they appear. cubecl numbers those of shared memory in
 /// an order of the moment, and the text is a key of caches.

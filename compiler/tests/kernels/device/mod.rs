@@ -2,6 +2,7 @@
 
 mod bench;
 mod bounds;
+mod compare;
 mod elementary;
 mod launches;
 mod random;

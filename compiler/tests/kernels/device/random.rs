@@ -9,6 +9,7 @@ use samp_compiler::ir::op::Op;
 
 use super::bench::{self, Inputs};
 use super::bounds::{self, Bound, NOISE_BUDGET};
+use super::compare;
 use crate::random::{measuring, numbers};
 
 const SEED: u64 = 0x0123_4567_89ab_cdef;
@@ -76,38 +77,8 @@ fn check(kernel: &Kernel, layout: &Layout, samples: usize, elements: usize) -> R
     let launch = GridLaunch { scalars, draws: &draws, seed: SEED, first_sample: FIRST_SAMPLE, samples, elements };
     let cells: Vec<Vec<f32>> = (0..layout.n_cells).map(|slot| numbers(samples, 55 + slot as u32)).collect();
     let inputs = Inputs { loads: &loads, given: &given, cells: &cells };
-    let (found, reduced) = bench::measure(kernel, layout, &launch, &inputs);
-
     let noises = noises(layout, &given, samples, elements);
-    let mut measured: Vec<Vec<Bound>> = vec![Vec::with_capacity(total); kernel.reduces.len()];
-    for at in 0..total {
-        let loads: Vec<f32> = loads.iter().map(|load| load[at]).collect();
-        let noises: Vec<Bound> = noises.iter().map(|noise| noise[at]).collect();
-        let cells: Vec<f32> = cells.iter().map(|cell| cell[at / elements]).collect();
-        for (store, bound) in bounds::evaluate(kernel, &loads, scalars, &noises, &cells).into_iter().enumerate() {
-            if store >= found.len() {
-                measured[store - found.len()].push(bound);
-                continue;
-            }
-            let storage = match layout.stores[store] {
-                StoreLayout::Own(storage) => storage,
-                StoreLayout::InPlace(load) => layout.loads[load],
-            };
-            let found = found[store][at];
-            let holds = bounds::holds(bound, storage, found);
-            let shown = || format!("element {at} of store {store}: {found:e}, not {bound:?}, of {loads:?}");
-            prop_assert!(holds != Some(false), "{}", shown());
-        }
-    }
-    for ((reduce, values), found) in kernel.reduces.iter().zip(&measured).zip(&reduced) {
-        for (values, found) in values.chunks(elements).zip(found) {
-            let Some((low, high)) = bounds::reduced(reduce.how, values) else { continue };
-            let found = f64::from(*found);
-            let holds = low <= found && found <= high || low.is_nan() && found.is_nan();
-            prop_assert!(holds, "{}: {found:e}, not {low:e} to {high:e}", reduce.how);
-        }
-    }
-    Ok(())
+    compare::launch(kernel, layout, &launch, &inputs, &noises).map(drop).map_err(TestCaseError::fail)
 }
 
 fn noises(layout: &Layout, given: &[Vec<f32>], samples: usize, elements: usize) -> Vec<Vec<Bound>> {
