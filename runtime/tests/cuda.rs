@@ -12,7 +12,7 @@ mod random;
 use std::sync::LazyLock;
 
 use candle_core::{DType, Device, Tensor};
-use common::{SHAPE, answer, numbers, pipeline, samplers};
+use common::{SHAPE, answer, numbers, pipeline};
 use proptest::prelude::*;
 use samp_compiler::backend::cube::CubeKernel;
 use samp_compiler::backend::cube::launch::GridLaunch;
@@ -20,6 +20,7 @@ use samp_compiler::backend::cube::layout::{Layout, Storage};
 use samp_compiler::backend::{Dtype, Engine, compile};
 use samp_compiler::ir::kernel::Kernel;
 use samp_compiler::ir::op::{Op, Reduction};
+use samp_compiler::library::std_planned_samplers;
 use samp_runtime::device::{Cells, DeviceError, DeviceKernel, TensorDraw, TensorLaunch};
 use samp_runtime::{Call, Compiled, RunOptions, Start, Stored};
 
@@ -62,7 +63,7 @@ fn far(found: &[f64], expected: &[f64]) -> f64 {
 
 #[test]
 fn every_sampler_draws_the_cpu_s_bits() {
-    for sampler in samplers() {
+    for sampler in std_planned_samplers() {
         for guidance in ["plain", "cfg(scale = 2.5)"] {
             let compiled = pipeline(sampler, guidance).compile().unwrap();
             let (found, expected) = (run(&compiled, &CUDA).unwrap(), run(&compiled, &Device::Cpu).unwrap());

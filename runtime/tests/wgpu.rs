@@ -6,7 +6,7 @@
 mod common;
 
 use candle_core::{DType, Device, Tensor};
-use common::{answer, distance, farthest, numbers, pipeline, pipelines};
+use common::{answer, distance, farthest, leave, numbers, pipeline, pipelines};
 use samp_compiler::backend::{Dtype, Engine, compile};
 use samp_compiler::ir::kernel::Kernel;
 use samp_compiler::ir::op::{Op, Reduction};
@@ -24,10 +24,8 @@ fn on_adapter() -> RunOptions {
 fn every_sampler_draws_what_the_cpu_draws() {
     for (name, pipeline) in pipelines() {
         let compiled = pipeline.compile().unwrap();
-        // How long a step is that is found follows from an error, a difference of numbers that are near each other.
-        let bound = if compiled.is_adaptive() { 10.0 * BOUND } else { BOUND };
         let off = distance(&compiled, answer, on_adapter());
-        assert!(off <= bound, "{name}: {off:e}");
+        assert!(off <= leave(&compiled) * BOUND, "{name}: {off:e}");
     }
 }
 

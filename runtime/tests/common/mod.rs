@@ -52,6 +52,12 @@ pub fn distance(
     farthest(&numbers(&run(compiled, &denoiser, options)), &expected) / size
 }
 
+/// How many times its bound a run may be off: how long a step is that is found follows from an error, a difference of
+/// numbers that are near each other.
+pub fn leave(compiled: &Compiled) -> f64 {
+    if compiled.is_adaptive() { 10.0 } else { 1.0 }
+}
+
 /// The largest difference; infinite where one is no number.
 pub fn farthest(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
