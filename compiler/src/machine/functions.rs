@@ -233,13 +233,13 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Ok(Value::Real(A::Real::from_f64(sign)))
             }
             Builtin::Floor | Builtin::Ceil | Builtin::Round => self.rounded(builtin, args, span),
-            Builtin::Min | Builtin::Max => Ok(pick(builtin == Builtin::Min, &args[0], &args[1])),
-            Builtin::Clamp => Ok(pick(true, &pick(false, &args[0], &args[1]), &args[2])),
+            Builtin::Min | Builtin::Max => Ok(pick(builtin == Builtin::Min, args[0], args[1])),
+            Builtin::Clamp => Ok(pick(true, &pick(false, args[0], args[1]), args[2])),
             Builtin::Factorial => match args {
                 [Value::Int(n)] if *n >= 0 => Ok(Value::Real(A::Real::from_f64(math::factorial(*n)))),
                 _ => Err(Box::new(Diagnostic::new(Code::E0504, span, "the factorial of a negative number"))),
             },
-            Builtin::Phi => match (&args[0], args[1].real()) {
+            Builtin::Phi => match (args[0], args[1].real()) {
                 (Value::Int(k), Some(z)) if (0..=64).contains(k) => Ok(Value::Real(z.phi(*k))),
                 _ => Err(Box::new(Diagnostic::new(Code::E0504, span, "`phi` is there for k from 0 to 64"))),
             },
@@ -258,7 +258,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 let data = self.draw();
                 Ok(Value::Tensor(self.tensor(data, Kind::Noise, None)))
             }
-            Builtin::Renoised => match &args[0] {
+            Builtin::Renoised => match args[0] {
                 Value::Level(level) => Ok(Value::Level(Arc::new(Level { renoised: true, ..(**level).clone() }))),
                 _ => Err(internal(span, "a level that is none")),
             },
@@ -329,7 +329,7 @@ impl<'p, A: Arith> Machine<'p, A> {
             return self.split(output, *parts, span);
         }
         if let Some(what) = statistic(builtin, args, span)? {
-            return match (&args[0], args.get(1)) {
+            return match (args[0], args.get(1)) {
                 (Value::Tensor(a), Some(Value::Tensor(b))) => Ok(self.read_off(what, a, b)),
                 (Value::Tensor(a), _) => Ok(self.read_off(what, a, a)),
                 _ => Err(internal(span, "a statistic of no tensor")),
@@ -391,9 +391,9 @@ impl<'p, A: Arith> Machine<'p, A> {
         let reals = |list: &[Value<A>]| -> Vec<A::Real> { list.iter().filter_map(Value::real).collect() };
         let give = |values: Vec<A::Real>| Ok(Value::List(Arc::new(values.into_iter().map(Value::Real).collect())));
         match builtin {
-            Builtin::Len => Ok(Value::Int(list(&args[0])?.len() as i64)),
+            Builtin::Len => Ok(Value::Int(list(args[0])?.len() as i64)),
             Builtin::Linspace => {
-                let (Some(low), Some(high), Value::Int(n)) = (args[0].real(), args[1].real(), &args[2]) else {
+                let (Some(low), Some(high), Value::Int(n)) = (args[0].real(), args[1].real(), args[2]) else {
                     return Err(internal(span, "a linspace of no numbers"));
                 };
                 self.spend((*n).max(0) as u64, span)?;
@@ -402,16 +402,16 @@ impl<'p, A: Arith> Machine<'p, A> {
             Builtin::Cumprod => {
                 let mut total = A::Real::from_f64(1.0);
                 let mut out = Vec::new();
-                for value in reals(&list(&args[0])?) {
+                for value in reals(&list(args[0])?) {
                     total = total * value;
                     out.push(total.clone());
                 }
                 give(out)
             }
-            Builtin::Reverse => Ok(Value::List(Arc::new(list(&args[0])?.iter().rev().cloned().collect()))),
+            Builtin::Reverse => Ok(Value::List(Arc::new(list(args[0])?.iter().rev().cloned().collect()))),
             Builtin::Dedup => {
                 let mut out: Vec<Value<A>> = Vec::new();
-                for value in list(&args[0])?.iter() {
+                for value in list(args[0])?.iter() {
                     let same = match out.last() {
                         Some(last) => matches!(self.equal(last, value, span)?, Value::Bool(true)),
                         None => false,
@@ -423,7 +423,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 Ok(Value::List(Arc::new(out)))
             }
             Builtin::Resample => {
-                let (values, Value::Int(n)) = (reals(&list(&args[0])?), &args[1]) else {
+                let (values, Value::Int(n)) = (reals(&list(args[0])?), args[1]) else {
                     return Err(internal(span, "a count that is none"));
                 };
                 if values.is_empty() {
@@ -435,8 +435,8 @@ impl<'p, A: Arith> Machine<'p, A> {
             }
             Builtin::Solve => {
                 let rows: Vec<Vec<A::Real>> =
-                    list(&args[0])?.iter().map(|row| list(row).map(|row| reals(&row))).collect::<Result<_>>()?;
-                let right = reals(&list(&args[1])?);
+                    list(args[0])?.iter().map(|row| list(row).map(|row| reals(&row))).collect::<Result<_>>()?;
+                let right = reals(&list(args[1])?);
                 let n = right.len();
                 self.spend((n * n * n) as u64, span)?;
                 if rows.len() != n || rows.iter().any(|row| row.len() != n) {
@@ -489,7 +489,7 @@ impl<'p, A: Arith> Machine<'p, A> {
                 && high.is_none_or(|(high, closed)| number < high || closed && number == high)
         };
         let mut numbers = Vec::new();
-        flatten(&args[0], &mut numbers);
+        flatten(args[0], &mut numbers);
         if let Some(bad) = numbers.into_iter().find(|number| !fits(*number)) {
             let message = format!("`{option}` is {bad}, which lies outside {text}");
             return Err(Box::new(

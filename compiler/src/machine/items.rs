@@ -165,7 +165,7 @@ impl<'p, A: Arith> Machine<'p, A> {
 
     /// One step of a sampler that another one calls.
     pub(super) fn nested_step(&mut self, args: &[&Value<A>], given: bool, span: Span) -> Result<Value<A>> {
-        let (Value::Item(sampler), Value::Tensor(x), Value::Level(t)) = (&args[0], &args[1], &args[2]) else {
+        let (Value::Item(sampler), Value::Tensor(x), Value::Level(t)) = (args[0], args[1], args[2]) else {
             return Err(internal(span, "a step of no sampler"));
         };
         let result = match (given, args.get(3)) {

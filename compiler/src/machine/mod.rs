@@ -7,12 +7,15 @@
 pub mod adaptive;
 mod exec;
 mod functions;
+pub mod host;
 mod integral;
 mod items;
-pub mod host;
-mod legs;
 pub mod ledger;
+mod legs;
 pub mod level;
+mod lists;
+mod naming;
+mod positions;
 mod predict;
 pub mod renew;
 mod run;

@@ -319,7 +319,7 @@ impl<'p, A: Arith> Machine<'p, A> {
     }
 
     pub(super) fn network(&mut self, names: &[Arc<str>], args: &[&Value<A>], span: Span) -> Result<Value<A>> {
-        let (Value::Tensor(input), Some(time)) = (&args[0], args[1].real()) else {
+        let (Value::Tensor(input), Some(time)) = (args[0], args[1].real()) else {
             return Err(internal(span, "a network of no tensor"));
         };
         if !time.to_f64().is_finite() {
