@@ -65,8 +65,9 @@ impl Teacher {
         let program = student.assemble()?;
         let mut kernels = Kernels::of(&first);
         let last = self.levels.len() - 1;
-        let mut costs = vec![vec![f64::INFINITY; last + 1]; last + 1];
+        let mut costs = Vec::with_capacity(last + 1);
         for from in 0..last {
+            let mut row = vec![f64::INFINITY; from + 1];
             // The first call of a step is the same wherever the step leads.
             let mut first_call = None;
             for to in from + 1..=last {
@@ -76,9 +77,11 @@ impl Teacher {
                 let step = first.step(plan, artifacts);
                 let start = Start { x: self.path[from].clone(), unit: false, ..self.start.clone() };
                 let end = step.run(start, |x: &Tensor, call: &Call| remembered(&mut first_call, denoiser, x, call))?;
-                costs[from][to] = distance(&end, &self.path[to])?;
+                row.push(distance(&end, &self.path[to])?);
             }
+            costs.push(row);
         }
+        costs.push(Vec::new());
         Ok(Costs(costs))
     }
 
@@ -221,7 +224,7 @@ mod tests {
         let mut seed = 7;
         for levels in 2..=9 {
             let costs: Vec<Vec<f64>> = (0..levels).map(|_| (0..levels).map(|_| some(&mut seed)).collect()).collect();
-            for (steps, growth) in (1..levels).flat_map(|steps| [(steps, 1.0), (steps, 1.15), (steps, 0.5)]) {
+            for (steps, growth) in (1..levels).flat_map(|steps| [(steps, 1.0_f64), (steps, 1.15), (steps, 0.5)]) {
                 let cost = |way: &Vec<usize>| {
                     let steps = way.windows(2).enumerate();
                     steps.map(|(m, pair)| growth.powi(m as i32) * costs[pair[0]][pair[1]]).sum::<f64>()
