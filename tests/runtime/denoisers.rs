@@ -22,14 +22,10 @@ fn another_dtype_is_refused() {
 #[test]
 fn numbers_that_are_not_finite_are_refused() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let error = failure(
-            move |x: &Tensor, call: &Call| if call.step() < 2 { Ok(x.clone()) } else { x.affine(0.0, bad) },
-        );
+        let error =
+            failure(move |x: &Tensor, call: &Call| if call.step() < 2 { Ok(x.clone()) } else { x.affine(0.0, bad) });
         assert!(matches!(error, Error::DenoiserOutput { step: 2, .. }));
-        assert_eq!(
-            error.to_string(),
-            "the denoiser returned NaN or infinity at step 3 of 5, expected finite numbers"
-        );
+        assert_eq!(error.to_string(), "the denoiser returned NaN or infinity at step 3 of 5, expected finite numbers");
     }
 }
 
