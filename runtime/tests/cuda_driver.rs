@@ -4,7 +4,6 @@
 #![cfg(feature = "cuda")]
 #![expect(clippy::unwrap_used, reason = "tests fail by panic")]
 
-#[allow(dead_code, reason = "a test may need only some of it")]
 mod common;
 #[path = "common/driver.rs"]
 mod driver;
