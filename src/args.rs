@@ -507,7 +507,7 @@ pub struct LearnGridArgs {
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// How many times more the cost of a step counts than that of the step before: for each number the best grid is
-    /// found, and of these the one is taken that ends nearest to the teacher
+    /// found, and of these and the pipeline's own grid the one is taken that ends nearest to the teacher
     #[arg(long, value_name = "FACTORS", value_delimiter = ',', default_value = "0.8,0.9,1,1.15", value_parser = growth)]
     pub growth: Vec<f64>,
     /// Another grid to be measured beside the one that is found

@@ -1,6 +1,5 @@
 //! `sampc learn`: what a pipeline leaves open, found with its network.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -57,17 +56,8 @@ fn grid(args: &LearnGridArgs) -> Result<ExitCode, Failed> {
     let mut tables = String::new();
     let mut measured = String::new();
     for steps in least..=most {
-        // What is best in sum need not end nearest: of the ways that the growths find, the one that does is taken.
-        let ways: BTreeSet<Vec<usize>> =
-            args.growth.iter().filter_map(|growth| Some(costs.best(steps, *growth)?.0)).collect();
-        let mut best: Option<(f64, Vec<usize>)> = None;
-        for nodes in ways {
-            let ends = teacher.distance(&student.clone().levels(teacher.given(&nodes)), &mut network)?;
-            if best.as_ref().is_none_or(|(least, _)| ends < *least) {
-                best = Some((ends, nodes));
-            }
-        }
-        let Some((found, nodes)) = best else {
+        let found = teacher.search(&costs, &student, (steps, &args.growth), &mut network)?;
+        let Some((nodes, found)) = found else {
             let known = teacher.levels().len() - 1;
             return Err(Failed::Found(format!("the teacher walks {known} steps, and {steps} are asked for")));
         };

@@ -5,6 +5,8 @@
 //! own sample there is the step's cost. A grid costs the sum of its steps, so the best grid of a number of steps is a
 //! shortest path, which dynamic programming finds. Distances are in the schedule's own coordinates.
 
+use std::collections::BTreeSet;
+
 use candle_core::{DType, Tensor};
 use samp_compiler::hir::Coordinate;
 use samp_compiler::ir::plan::LevelRow;
@@ -92,6 +94,46 @@ impl Teacher {
     pub fn distance(&self, student: &Pipeline, denoiser: &mut impl Denoiser) -> Result<f64, Error> {
         let end = student.compile()?.run(self.start.clone(), by(denoiser))?;
         distance(&end, &self.path[self.path.len() - 1])
+    }
+
+    /// The levels of the grid of so many steps that leads nearest to the teacher's end, and how near. What costs least in
+    /// sum need not end nearest, so the best grid for each growth is walked, and so is the student's own grid, on the
+    /// teacher's levels. Nothing if the teacher takes fewer steps.
+    ///
+    /// # Errors
+    /// As a run.
+    pub fn search(
+        &self,
+        costs: &Costs,
+        student: &Pipeline,
+        (steps, growths): (usize, &[f64]),
+        denoiser: &mut impl Denoiser,
+    ) -> Result<Option<(Vec<usize>, f64)>, Error> {
+        let own = student.clone().steps(steps).compile()?;
+        let best = growths.iter().filter_map(|growth| Some(costs.best(steps, *growth)?.0));
+        let ways: BTreeSet<Vec<usize>> = best.chain(self.nearest(own.levels())).collect();
+        let mut nearest: Option<(Vec<usize>, f64)> = None;
+        for nodes in ways {
+            let distance = self.distance(&student.clone().levels(self.given(&nodes)), denoiser)?;
+            if nearest.as_ref().is_none_or(|(_, least)| distance < *least) {
+                nearest = Some((nodes, distance));
+            }
+        }
+        Ok(nearest)
+    }
+
+    /// Its levels nearest to those of a grid, from its first to its last; nothing where two fall on one.
+    fn nearest(&self, levels: &[LevelRow]) -> Option<Vec<usize>> {
+        let [_, inner @ .., _] = levels else { return None };
+        let last = self.levels.len() - 1;
+        let gap = |level: &LevelRow, node: usize| (self.levels[node].lambda - level.lambda).abs();
+        let node = |level| (1..last).min_by(|a, b| gap(level, *a).total_cmp(&gap(level, *b)));
+        let mut nodes = vec![0];
+        for level in inner {
+            nodes.push(node(level)?);
+        }
+        nodes.push(last);
+        nodes.windows(2).all(|pair| pair[0] < pair[1]).then_some(nodes)
     }
 
     /// Some of its levels, to be put in place of a grid.

@@ -110,6 +110,33 @@ fn the_teachers_own_grid_leads_nowhere_else() {
     assert!(teacher.distance(&pipeline("vp", "euler"), &mut LAW.clone()).expect("it runs") > 1e-3);
 }
 
+/// Growths that favour a bad grid leave the student's own grid, where that ends nearer.
+#[test]
+fn a_search_ends_no_farther_than_its_own_grid() {
+    let (teacher, student) = (teacher("vp"), pipeline("vp", "dpmpp_2m"));
+    let costs = teacher.costs(&student, &mut LAW.clone()).expect("they are found");
+    for (steps, growths) in [(4, &[1.0][..]), (4, &[10.0]), (2, &[0.1, 10.0]), (FINE, &[])] {
+        let of = |nodes: &[usize]| {
+            let walked = student.clone().levels(teacher.given(nodes));
+            teacher.distance(&walked, &mut LAW.clone()).expect("it runs")
+        };
+        let found = teacher.search(&costs, &student, (steps, growths), &mut LAW.clone()).expect("it runs");
+        let (nodes, distance) = found.expect("there is a grid");
+        assert_eq!((nodes.len(), distance), (steps + 1, of(&nodes)));
+        // In lambda the teacher's levels lie 5 / 7 apart, and those of 4 steps 5 / 3.
+        let own: &[usize] = match steps {
+            2 => &[0, 7, FINE],
+            4 => &[0, 2, 5, 7, FINE],
+            _ => &[0, 1, 2, 3, 4, 5, 6, 7, FINE],
+        };
+        let ways = growths.iter().map(|growth| costs.best(steps, *growth).expect("there is a grid").0);
+        let least = ways.map(|way| of(&way)).fold(f64::INFINITY, f64::min);
+        assert_eq!(distance, least.min(of(own)), "{steps} steps");
+    }
+    let none = teacher.search(&costs, &student, (FINE + 1, &[1.0]), &mut LAW.clone());
+    assert!(none.expect("it runs").is_none());
+}
+
 #[test]
 fn what_has_no_path_of_its_own_is_refused() {
     let noisy = Teacher::walk(&pipeline("vp", "ddim(eta = 1)"), start(), &mut LAW.clone());
