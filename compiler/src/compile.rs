@@ -11,6 +11,7 @@ use samp_lang::source::{SourceMap, Span};
 use samp_lang::{parse_expr, suggest};
 
 use crate::check::Checker;
+use crate::elsewhere;
 use crate::hir::Slot;
 use crate::ir::program::{ItemRef, Program};
 use crate::library::{Library, Loader, UnitId, std_names};
@@ -64,7 +65,7 @@ impl std::error::Error for Failure {}
 /// Compiles what a request asks for.
 pub fn compile(request: &Request, loader: &Loader<'_>) -> Result<Compiled, Failure> {
     let mut ctx = Assemble { checker: Checker::new(Library::new(loader)), own: Vec::new() };
-    let made = ctx.assemble(&crate::elsewhere::translated(request));
+    let made = ctx.assemble(&elsewhere::translated(request));
     let Assemble { mut checker, own } = ctx;
     checker.diagnostics.extend(own);
     let (Some(pipeline), false) = (made, checker.has_errors()) else {
@@ -220,7 +221,14 @@ impl Assemble<'_> {
             return match parse_expr(&self.checker.lib.sources, span.file) {
                 Ok(expr) => Some(expr),
                 Err(found) => {
-                    self.own.push(found);
+                    // What is no expression may be another project's name, misspelt.
+                    match elsewhere::nearest(value) {
+                        Some(help) => {
+                            let message = format!("there is no {} called `{value}`", slot.name());
+                            self.report(Code::E0101, span, message, Some(help));
+                        }
+                        None => self.own.push(found),
+                    }
                     None
                 }
             };

@@ -19,6 +19,13 @@ pub(crate) fn meaning(sort: ItemSort, name: &str) -> Option<String> {
     Some(format!("what {} calls `{}` is `{here}` here{}", alias.project, alias.name, beside.concat()))
 }
 
+/// The name of another project that was probably meant, in words.
+pub(crate) fn nearest(name: &str) -> Option<String> {
+    let near = samp_lang::suggest::nearest(name, samp_std::aliases().map(|alias| alias.name))?;
+    let alias = samp_std::alias(near)?;
+    Some(format!("did you mean `{near}`, as {} calls it?", alias.project))
+}
+
 /// The request in our own names. A slot that is filled by name keeps what it is given, whatever an alias says of it;
 /// our own names come first.
 pub(crate) fn translated(request: &Request) -> Cow<'_, Request> {

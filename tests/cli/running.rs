@@ -76,6 +76,7 @@ fn slots_that_are_wrong_are_shown_where_they_are_written() {
     let desk = Desk::new();
     for (flag, value, says) in [
         ("--sampler", "eulr", "error[E0101]: there is no sampler called `eulr`"),
+        ("--sampler", "DPM++ 2M Karas", "did you mean `DPM++ 2M Karras`, as a1111 calls it?"),
         ("--sampler", "ddim(eta = 2)", "error[E0304]: `eta` is 2, which lies outside [0, 1]"),
         ("--sampler", "ddim(", "error[E0002]"),
         ("--sampler", "", "error[E0002]"),
