@@ -19,8 +19,11 @@ pub(crate) fn meaning(sort: ItemSort, name: &str) -> Option<String> {
     Some(format!("what {} calls `{}` is `{here}` here{}", alias.project, alias.name, beside.concat()))
 }
 
-/// The name of another project that was probably meant, in words.
+/// The name of another project that was probably meant, in words; options in brackets are of no other project.
 pub(crate) fn nearest(name: &str) -> Option<String> {
+    if name.contains(['(', ')']) {
+        return None;
+    }
     let near = samp_lang::suggest::nearest(name, samp_std::aliases().map(|alias| alias.name))?;
     let alias = samp_std::alias(near)?;
     Some(format!("did you mean `{near}`, as {} calls it?", alias.project))
