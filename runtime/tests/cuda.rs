@@ -11,7 +11,7 @@ mod random;
 use std::sync::LazyLock;
 
 use candle_core::{DType, Device, Tensor};
-use common::{SHAPE, answer, numbers, pipeline};
+use common::{SHAPE, answer, mixed, numbers, pipeline};
 use proptest::prelude::*;
 use samp_compiler::backend::cube::CubeKernel;
 use samp_compiler::backend::cube::launch::GridLaunch;
@@ -222,16 +222,7 @@ proptest! {
 /// Two loads, of which one is also stored to, noise that is made and noise that is given; at every width.
 #[test]
 fn buffers_of_every_type_size_and_place() {
-    let mut kernel = Kernel::new("mixed");
-    let (x, y) = (kernel.load(0), kernel.load(1));
-    let (a, noise, given) = (kernel.scalar(0), kernel.noise(0), kernel.noise(1));
-    let sum = kernel.apply(Op::Add, [x, y]);
-    let scaled = kernel.apply(Op::Mul, [a, sum]);
-    let noisy = kernel.apply(Op::Add, [y, noise]);
-    let both = kernel.apply(Op::Sub, [noisy, given]);
-    kernel.store(scaled);
-    kernel.store(both);
-    let kernel = compiled(&kernel);
+    let kernel = compiled(&mixed());
     for shape in [(1, 1), (3, 5), (1, 7), (2, 1024), (3, 1027), (5, 2052)] {
         for pair in DTYPES.iter().flat_map(|a| DTYPES.iter().map(move |b| [*a, *b, *a])) {
             for (in_place, offset) in [(false, 0), (true, 0), (true, 1)] {

@@ -6,7 +6,7 @@
 mod common;
 
 use candle_core::{DType, Device, Tensor};
-use common::{answer, distance, farthest, leave, numbers, pipeline, pipelines};
+use common::{answer, distance, farthest, leave, mixed, numbers, pipeline, pipelines};
 use samp_compiler::backend::{Dtype, Engine, compile};
 use samp_compiler::ir::kernel::Kernel;
 use samp_compiler::ir::op::{Op, Reduction};
@@ -95,16 +95,7 @@ fn networks_in_16_bits_are_fed_by_the_kernel() {
 /// Odd counts, buffers of every type, in place and apart, with noise made and given.
 #[test]
 fn buffers_of_every_type_and_size() {
-    let mut kernel = Kernel::new("mixed");
-    let (x, y) = (kernel.load(0), kernel.load(1));
-    let (a, noise, given) = (kernel.scalar(0), kernel.noise(0), kernel.noise(1));
-    let sum = kernel.apply(Op::Add, [x, y]);
-    let scaled = kernel.apply(Op::Mul, [a, sum]);
-    let noisy = kernel.apply(Op::Add, [y, noise]);
-    let both = kernel.apply(Op::Sub, [noisy, given]);
-    kernel.store(scaled);
-    kernel.store(both);
-    let kernel = DeviceKernel::from(compile(&kernel, Engine::best(), Dtype::F32).unwrap());
+    let kernel = DeviceKernel::from(compile(&mixed(), Engine::best(), Dtype::F32).unwrap());
     let dtypes = [DType::F32, DType::F16, DType::BF16];
     for shape in [(1, 1), (3, 5), (2, 1024), (3, 1027)] {
         for pair in dtypes.iter().flat_map(|a| dtypes.iter().map(move |b| (*a, *b))) {

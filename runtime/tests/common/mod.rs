@@ -4,6 +4,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use samp_compiler::hir::Slot;
+use samp_compiler::ir::kernel::Kernel;
+use samp_compiler::ir::op::Op;
 use samp_compiler::library::{Asks, std_samplers};
 use samp_runtime::{Call, Compiled, Pipeline, RunOptions, Start};
 
@@ -39,6 +41,20 @@ pub fn pipelines() -> Vec<(String, Pipeline)> {
         (name, pipeline.model("learned_variance"))
     }));
     pipelines
+}
+
+/// Two loads, one number, noise that is made and noise that is given; two stores.
+pub fn mixed() -> Kernel {
+    let mut kernel = Kernel::new("mixed");
+    let (x, y) = (kernel.load(0), kernel.load(1));
+    let (a, noise, given) = (kernel.scalar(0), kernel.noise(0), kernel.noise(1));
+    let sum = kernel.apply(Op::Add, [x, y]);
+    let scaled = kernel.apply(Op::Mul, [a, sum]);
+    let noisy = kernel.apply(Op::Add, [y, noise]);
+    let both = kernel.apply(Op::Sub, [noisy, given]);
+    kernel.store(scaled);
+    kernel.store(both);
+    kernel
 }
 
 /// How far the last sample of a run is from that of compiled code on the CPU, of the largest number.
